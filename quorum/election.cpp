@@ -1,0 +1,385 @@
+#include "quorum/election.h"
+
+#include <algorithm>
+
+namespace regent {
+
+namespace {
+
+// Rounds kept open at once; answers to older ones are of no use any more.
+constexpr std::size_t kMaxOpenRounds = 12;
+// An epoch beyond this was never reached by counting: whoever names one is broken, and following
+// it would use up the number space.
+constexpr Epoch kMaxEpoch{std::uint64_t{1} << 62};
+
+Instant later(Instant instant, Duration span) {
+  return instant == kNever ? kNever : instant + span;
+}
+
+}  // namespace
+
+Election::Election(const ElectionConfig& config, const QuorumTree& tree, std::uint64_t seed,
+                   Instant now)
+    : config_(config), tree_(tree), random_(seed), role_(Follower{now}), nodes_(tree.node_limit()) {
+  CHECK(config.incarnation != Incarnation{});
+  CHECK(config.lease > Duration::zero() && config.election_window > Duration::zero());
+  CHECK(config.election_window <= config.lease);
+}
+
+void Election::set_standing(bool eligible, unsigned rank, Instant now) {
+  if (eligible == eligible_ && rank == rank_) return;
+  if (eligible && !eligible_ && free_since_ < now) {
+    // A turn that passed while this region could not stand is over: wait for a new one, as the
+    // other regions do that became eligible just now.
+    free_since_ = now;
+    turn_jitter_ = draw_jitter();
+  }
+  eligible_ = eligible;
+  rank_ = rank;
+  if (eligible && std::holds_alternative<Follower>(role_)) schedule_probe(now);
+}
+
+Election::Output Election::tick(Instant now) {
+  Output output;
+  std::erase_if(rounds_, [&](const Round& round) { return round.until <= now; });
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    if (now >= follower->probe_at) send_probe(now, output);
+  } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    if (now >= candidate->give_up) step_down(now, output);
+  } else if (auto* holder = std::get_if<Holder>(&role_)) {
+    if (now >= holder->lease_end) {
+      become_follower(now, Duration::zero(), output);
+      send_probe(now, output);
+    } else if (now >= holder->renew_at) {
+      holder->renew_at = now + config_.renew_every();
+      open_round(QuestionKind::ask, holder->epoch, config_.lease, now, output);
+    }
+  } else if (auto* releasing = std::get_if<Releasing>(&role_)) {
+    if (now >= releasing->give_up) {
+      output.hand_over = {releasing->epoch, releasing->successor};
+      become_follower(now, config_.probe_every(), output);
+    }
+  }
+  return output;
+}
+
+Election::Output Election::check(Instant now) {
+  if (auto* follower = std::get_if<Follower>(&role_)) follower->probe_at = now;
+  if (auto* holder = std::get_if<Holder>(&role_)) holder->renew_at = now;
+  return tick(now);
+}
+
+Election::Output Election::answers(std::span<const Answer> answers, Instant now) {
+  Output output;
+  for (const Answer& answer : answers) {
+    saw_epoch(answer.epoch, answer.supports, output);
+    const auto round = std::find_if(rounds_.begin(), rounds_.end(), [&](const Round& open) {
+      return open.question == answer.question && now < open.until;
+    });
+    if (round == rounds_.end()) continue;
+    observe(answer, now);
+    round->ballot.set(answer.node,
+                      answer.verdict == Verdict::granted ? Vote::granted : Vote::refused);
+  }
+  // Learning of a higher epoch ends a reign or a candidacy before its rounds are looked at.
+  const bool office = !std::holds_alternative<Follower>(role_);
+  const auto* holder = std::get_if<Holder>(&role_);
+  const auto* candidate = std::get_if<Candidate>(&role_);
+  if (office && ((holder != nullptr && holder->epoch < highest_) ||
+                 (candidate != nullptr && candidate->epoch < highest_))) {
+    step_down(now, output);
+    return output;
+  }
+  for (std::size_t i = 0; i < rounds_.size(); ++i) {
+    if (rounds_[i].settled || rounds_[i].ballot.outcome() == Outcome::pending) continue;
+    rounds_[i].settled = true;
+    const Round round = rounds_[i];  // what follows may open or drop rounds
+    settle(round, now, output);
+  }
+  return output;
+}
+
+void Election::settle(const Round& round, Instant now, Output& output) {
+  const bool won = round.ballot.outcome() == Outcome::won;
+  switch (round.question.kind) {
+    case QuestionKind::probe:
+      if (!std::holds_alternative<Follower>(role_)) return;
+      won ? probe_won(round, now, output) : probe_lost(round, now);
+      return;
+    case QuestionKind::ask:
+      if (won) {
+        ask_won(round, now, output);
+      } else if (std::holds_alternative<Candidate>(role_)) {
+        step_down(now, output);
+      }
+      return;
+    case QuestionKind::release:
+      return;
+    case QuestionKind::close:
+      if (const auto* releasing = std::get_if<Releasing>(&role_)) {
+        output.hand_over = {releasing->epoch, releasing->successor};
+        become_follower(now, config_.probe_every(), output);
+      }
+      return;
+  }
+}
+
+void Election::observe(const Answer& answer, Instant now) {
+  if (answer.node.value >= nodes_.size()) return;
+  if (answer.verdict == Verdict::failed || answer.verdict == Verdict::topology) return;
+  nodes_[answer.node.value] = {now, answer.epoch, answer.supports, now + answer.wait};
+}
+
+void Election::saw_epoch(Epoch epoch, RegionId supporter, Output& output) {
+  if (epoch > kMaxEpoch) return;
+  if (epoch > highest_) {
+    highest_ = epoch;
+    supporter_ = supporter;
+    output.changed = true;
+  } else if (epoch == highest_ && (supporter_ == kNoRegion || supporter == config_.region)) {
+    supporter_ = supporter;
+  }
+}
+
+// --- follower: probing, and waiting for its turn
+
+bool Election::joining() const {
+  return supporter_ == config_.region && highest_ > released_ && highest_ > not_joinable_;
+}
+
+bool Election::may_stand(Instant now) const {
+  return eligible_ && now >= not_before_ && now >= heard_.until;
+}
+
+void Election::send_probe(Instant now, Output& output) {
+  auto& follower = std::get<Follower>(role_);
+  follower.probe_at = now + config_.probe_every();
+  const Epoch epoch = joining() ? highest_ : Epoch{highest_.value + 1};
+  open_round(QuestionKind::probe, epoch, config_.election_window, now, output);
+}
+
+void Election::probe_won(const Round& round, Instant now, Output& output) {
+  const Epoch epoch = round.question.epoch;
+  if (joining()) {
+    if (epoch == highest_ && eligible_) become_candidate(epoch, now, output);
+    return;
+  }
+  if (epoch.value != highest_.value + 1) {  // learned of a higher one meanwhile: probe that
+    send_probe(now, output);
+    return;
+  }
+  free_since_ = std::min(free_since_, now);
+  if (may_stand(now) && now >= turn_at()) {
+    become_candidate(epoch, now, output);
+  } else {
+    schedule_probe(now);
+  }
+}
+
+void Election::probe_lost(const Round& round, Instant now) {
+  const Epoch epoch = round.question.epoch;
+  const bool was_joining = joining() && epoch == highest_;
+  if (was_joining) not_joinable_ = epoch;
+  if (was_joining || epoch.value <= highest_.value) {
+    std::get<Follower>(role_).probe_at = now;  // the question has changed: put the new one at once
+    return;
+  }
+  const Instant free_at = quorum_free_at(now);
+  if (free_at == kNever || free_at > now) {
+    free_since_ = free_at;
+    turn_jitter_ = draw_jitter();
+  }
+  schedule_probe(now);
+}
+
+Instant Election::quorum_free_at(Instant now) const {
+  std::vector<std::pair<Instant, NodeId>> free;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (reachable(NodeId{i}, now)) free.emplace_back(nodes_[i].free_at, NodeId{i});
+  }
+  std::sort(free.begin(), free.end());
+  Ballot ballot(tree_);
+  for (const auto& [instant, node] : free) {
+    ballot.set(node, Vote::granted);
+    if (ballot.outcome() == Outcome::won) return instant;
+  }
+  return kNever;
+}
+
+Instant Election::turn_at() const {
+  return std::max(later(free_since_, config_.stagger() * rank_ + turn_jitter_), not_before_);
+}
+
+void Election::schedule_probe(Instant now) {
+  auto& follower = std::get<Follower>(role_);
+  follower.probe_at = std::min(follower.probe_at, now + config_.probe_every());
+  if (!eligible_) return;
+  // Just refused although its turn has come: others are at it, so come back at an odd moment.
+  const Duration pause =
+      config_.jitter() +
+      Duration(random_.below(static_cast<std::uint64_t>(config_.stagger().count())));
+  const Instant turn = std::max(turn_at(), heard_.until);
+  follower.probe_at = std::min(follower.probe_at, turn > now ? turn : now + pause);
+}
+
+Duration Election::draw_jitter() {
+  return Duration(random_.below(static_cast<std::uint64_t>(config_.jitter().count())));
+}
+
+// --- candidate and holder
+
+void Election::ask_won(const Round& round, Instant now, Output& output) {
+  const Instant end = round.sent + round.question.lease;
+  if (auto* holder = std::get_if<Holder>(&role_)) {
+    if (end > holder->lease_end) {
+      holder->lease_end = end;
+      output.changed = true;
+    }
+    return;
+  }
+  if (!std::holds_alternative<Candidate>(role_)) return;
+  if (end <= now) {  // the answers took longer than the window
+    step_down(now, output);
+    return;
+  }
+  role_ = Holder{round.question.epoch, end, now + config_.renew_every()};
+  output.changed = true;
+  open_round(QuestionKind::ask, round.question.epoch, config_.lease, now, output);
+}
+
+void Election::become_follower(Instant now, Duration pause, Output& output) {
+  rounds_.clear();
+  role_ = Follower{now + pause};
+  free_since_ = kNever;
+  output.changed = true;
+}
+
+void Election::become_candidate(Epoch epoch, Instant now, Output& output) {
+  CHECK(epoch > released_);
+  rounds_.clear();
+  role_ = Candidate{epoch, now + config_.election_window};
+  highest_ = std::max(highest_, epoch);
+  supporter_ = config_.region;
+  output.changed = true;
+  open_round(QuestionKind::ask, epoch, config_.election_window, now, output);
+}
+
+void Election::step_down(Instant now, Output& output) {
+  const auto* candidate = std::get_if<Candidate>(&role_);
+  const Epoch lost_candidacy = candidate != nullptr ? candidate->epoch : Epoch{};
+  const Duration pause =
+      config_.jitter() + config_.stagger() * rank_ +
+      Duration(random_.below(static_cast<std::uint64_t>(config_.stagger().count())));
+  become_follower(now, pause, output);
+  // A candidate has served nobody and may free its votes. A holder may still have writes on their
+  // way to a backend: its promises must run out by themselves.
+  if (lost_candidacy != Epoch{}) send_release(lost_candidacy, now, output);
+}
+
+void Election::send_release(Epoch epoch, Instant now, Output& output) {
+  released_ = std::max(released_, epoch);
+  open_round(QuestionKind::release, epoch, Duration::zero(), now, output);
+}
+
+// --- other gateways
+
+Election::Output Election::heard_view(const PrimaryView& view, Instant now) {
+  Output output;
+  saw_epoch(view.epoch, view.primary, output);
+  const auto* holder = std::get_if<Holder>(&role_);
+  const auto* candidate = std::get_if<Candidate>(&role_);
+  if ((holder != nullptr && holder->epoch < highest_) ||
+      (candidate != nullptr && candidate->epoch < highest_)) {
+    step_down(now, output);
+  }
+  const bool newer = view.epoch > heard_.epoch;
+  if (newer || (view.epoch == heard_.epoch && view.until > heard_.until)) {
+    heard_ = view;
+    output.changed = true;
+  }
+  auto* follower = std::get_if<Follower>(&role_);
+  if (follower != nullptr && newer && view.primary == config_.region && joining()) {
+    follower->probe_at = now;
+  }
+  return output;
+}
+
+Election::Output Election::release(RegionId successor, Instant now) {
+  Output output;
+  const auto* holder = std::get_if<Holder>(&role_);
+  if (holder == nullptr || now >= holder->lease_end) return output;
+  const Epoch epoch = holder->epoch;
+  rounds_.clear();
+  role_ = Releasing{epoch, successor, now + config_.election_window};
+  released_ = std::max(released_, epoch);
+  not_before_ = now + config_.lease;
+  output.changed = true;
+  open_round(QuestionKind::close, epoch, Duration::zero(), now, output);
+  return output;
+}
+
+Election::Output Election::handed_over(Epoch epoch, RegionId successor, Instant now) {
+  Output output;
+  saw_epoch(epoch, kNoRegion, output);
+  not_joinable_ = std::max(not_joinable_, epoch);
+  if (heard_.epoch <= epoch) heard_.until = Instant::min();
+  output.changed = true;
+  if (epoch < highest_ || !std::holds_alternative<Follower>(role_)) return output;
+  if (successor != config_.region) {
+    not_before_ = std::max(not_before_, now + config_.lease);
+  } else if (eligible_) {
+    become_candidate(Epoch{highest_.value + 1}, now, output);
+  }
+  return output;
+}
+
+// --- what the others may know
+
+Instant Election::next_deadline() const {
+  if (const auto* follower = std::get_if<Follower>(&role_)) return follower->probe_at;
+  if (const auto* candidate = std::get_if<Candidate>(&role_)) return candidate->give_up;
+  if (const auto* holder = std::get_if<Holder>(&role_)) {
+    return std::min(holder->renew_at, holder->lease_end);
+  }
+  return std::get<Releasing>(role_).give_up;
+}
+
+Election::Role Election::role() const {
+  return static_cast<Role>(role_.index());
+}
+
+Instant Election::lease_end() const {
+  const auto* holder = std::get_if<Holder>(&role_);
+  return holder != nullptr ? holder->lease_end : Instant::min();
+}
+
+PrimaryView Election::view() const {
+  if (const auto* holder = std::get_if<Holder>(&role_)) {
+    return {holder->epoch, config_.region, holder->lease_end};
+  }
+  return heard_;
+}
+
+bool Election::reachable(NodeId node, Instant now) const {
+  const NodeView& view = nodes_.at(node.value);
+  return view.heard && now - *view.heard < config_.fresh_for();
+}
+
+bool Election::quorum_reachable(Instant now) const {
+  Ballot ballot(tree_);
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (reachable(NodeId{i}, now)) ballot.set(NodeId{i}, Vote::granted);
+  }
+  return ballot.outcome() == Outcome::won;
+}
+
+void Election::open_round(QuestionKind kind, Epoch epoch, Duration lease, Instant now,
+                          Output& output) {
+  if (rounds_.size() == kMaxOpenRounds) rounds_.erase(rounds_.begin());
+  const Question question{
+      kind, epoch, config_.region, config_.incarnation, lease, RoundId{random_.next()}};
+  rounds_.push_back({question, now, now + config_.lease, Ballot(tree_)});
+  output.questions.push_back(question);
+}
+
+}  // namespace regent
