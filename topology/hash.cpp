@@ -1,0 +1,118 @@
+#include <openssl/evp.h>
+
+#include <memory>
+
+#include "topology/parse.h"
+
+namespace regent {
+namespace {
+
+// Writes values one after the other so that no two different models give the same bytes: every
+// text carries its length, every list its count.
+class Canonical {
+ public:
+  void number(std::uint64_t value) { out_ += std::to_string(value) + ';'; }
+  void time(Duration value) { number(static_cast<std::uint64_t>(value.count())); }
+  void text(const std::string& value) {
+    number(value.size());
+    out_ += value;
+  }
+  void address(const Address& value) {
+    text(value.host);
+    number(value.port);
+  }
+  const std::string& bytes() const { return out_; }
+
+ private:
+  // Raised with every change of what is written below.
+  std::string out_ = "regent topology 1;";
+};
+
+void write_region(const Topology& topology, const TopologyRegion& region, Canonical& out) {
+  out.text(region.name);
+  out.number(region.weight);
+  out.number(region.witness ? 1 : 0);
+  out.number(region.priority);
+  out.number(region.zones.size());
+  for (const TopologyZone& zone : region.zones) {
+    out.text(zone.name);
+    out.number(zone.weight);
+  }
+  out.number(region.nodes.size());
+  for (const NodeId id : region.nodes) {
+    const TopologyNode& node = topology.node(id);
+    out.text(node.name);
+    out.text(node.zone);
+    out.number(node.weight);
+    out.address(node.address);
+  }
+  out.number(region.gateways.size());
+  for (const GatewayId id : region.gateways) {
+    const TopologyGateway& gateway = topology.gateway(id);
+    out.text(gateway.name);
+    out.text(gateway.host);
+    out.number(gateway.peer_port);
+    out.number(gateway.forward_port);
+    out.number(gateway.admin_port);
+  }
+  out.number(region.redis ? 1 : 0);
+  if (region.redis) out.address(*region.redis);
+}
+
+void write_service(const Service& service, Canonical& out) {
+  out.text(service.name);
+  out.number(static_cast<std::uint64_t>(service.protocol));
+  out.number(service.port);
+  out.number(static_cast<std::uint64_t>(service.reads));
+  out.time(service.hold);
+  out.number(service.min_backends);
+  out.number(service.max_body_bytes);
+  out.number(service.proxy_protocol ? 1 : 0);
+  out.text(service.tls_cert);
+  out.text(service.tls_key);
+  out.text(service.health.path);
+  out.time(service.health.interval);
+  out.time(service.health.timeout);
+  out.number(service.health.rise);
+  out.number(service.health.fall);
+  out.number(service.backends.size());
+  for (const std::vector<Address>& region : service.backends) {
+    out.number(region.size());
+    for (const Address& backend : region) out.address(backend);
+  }
+}
+
+std::string sha256_hex(const std::string& bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) == 1);
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  for (unsigned i = 0; i < size; ++i) {
+    out += kHex[digest[i] >> 4U];
+    out += kHex[digest[i] & 0xfU];
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string hash_topology(const Topology& topology) {
+  Canonical out;
+  out.text(topology.cluster);
+  out.number(topology.version);
+  out.number(static_cast<std::uint64_t>(topology.kind));
+  out.time(topology.timing.heartbeat);
+  out.time(topology.timing.lease);
+  out.time(topology.timing.election_window);
+  out.number(topology.timing.clock_drift_ppm);
+  out.number(topology.failback.automatic ? 1 : 0);
+  out.time(topology.failback.hold_down);
+  out.number(topology.regions.size());
+  for (const TopologyRegion& region : topology.regions) write_region(topology, region, out);
+  out.number(topology.services.size());
+  for (const Service& service : topology.services) write_service(service, out);
+  return "sha256:" + sha256_hex(out.bytes());
+}
+
+}  // namespace regent
