@@ -1,0 +1,31 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include <sys/types.h>
+
+#include <openssl/evp.h>
+
+#include "quorum/result.h"
+
+// Reading the small files that hold certificates and keys.
+namespace regent {
+
+// What tells that a file was replaced or changed; all zero for a file that cannot be looked at.
+struct FileStamp {
+  std::array<std::int64_t, 8> values{};
+  bool operator==(const FileStamp&) const = default;
+};
+FileStamp file_stamp(const std::string& path);
+
+// The contents. Errors (ErrorCode::io), naming the file: missing, unreadable, not a regular file,
+// larger than any certificate could be.
+Result<std::string> read_small_file(const std::string& path);
+
+// A private key in PEM. Errors, naming the file: as read_small_file(); readable by others than its
+// owner; not a private key or an encrypted one.
+Result<std::shared_ptr<EVP_PKEY>> read_private_key(const std::string& path);
+
+}  // namespace regent
