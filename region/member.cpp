@@ -1,0 +1,268 @@
+#include "region/member.h"
+
+#include <algorithm>
+
+namespace regent {
+
+namespace {
+
+constexpr Duration kReconnectAfter = std::chrono::seconds(1);  // of silence, and between attempts
+
+ElectionConfig election_config(const Topology& topology, RegionId region, Incarnation incarnation) {
+  return {region, incarnation, topology.timing.lease, topology.timing.election_window,
+          DriftBound{topology.timing.clock_drift_ppm}};
+}
+
+}  // namespace
+
+Member::Member(const Topology& topology, GatewayId self, Incarnation incarnation,
+               std::uint64_t seed, std::string version, Instant now)
+    : topology_(topology),
+      self_(self),
+      region_(topology.gateway(self).region),
+      version_(std::move(version)),
+      incarnation_(incarnation),
+      election_(election_config(topology, region_, incarnation), topology.tree, seed, now),
+      links_(topology.gateways.size(), self, topology.timing.heartbeat,
+             DriftBound{topology.timing.clock_drift_ppm}, topology.hash),
+      tallies_(topology, region_),
+      failback_(topology.failback.hold_down),
+      own_tree_(region_tree(topology, region_)),
+      node_matches_(topology.nodes.size(), true),
+      healthy_(topology.services.size(), 0),
+      started_(now),
+      next_heartbeat_(now),
+      next_reconnect_(topology.gateways.size(), now) {}
+
+void Member::set_backends(std::vector<std::uint32_t> healthy_by_service) {
+  CHECK(healthy_by_service.size() == healthy_.size());
+  healthy_ = std::move(healthy_by_service);
+}
+
+void Member::from_node(NodeId node, const PeerMessage& message, Instant now, Outbox& out) {
+  if (topology_.node(node).region != region_) return;
+  if (const auto* tally = std::get_if<TallyMessage>(&message)) {
+    count(*tally, now, out);
+    tallies_.add(*tally);
+  }
+}
+
+void Member::from_gateway(GatewayId gateway, std::uint64_t connection, const PeerMessage& message,
+                          Instant now, Outbox& out) {
+  if (const auto* heartbeat = std::get_if<Heartbeat>(&message)) {
+    on_heartbeat(gateway, *heartbeat, now, out);
+  } else if (const auto* round = std::get_if<RoundMessage>(&message)) {
+    on_round(gateway, connection, *round, now, out);
+  } else if (const auto* tally = std::get_if<TallyMessage>(&message)) {
+    count(*tally, now, out);
+  } else if (const auto* wish = std::get_if<SwitchoverRequest>(&message)) {
+    begin_handover(wish->to, wish->timeout, Remote{connection, wish->id}, now, out);
+  } else if (const auto* reply = std::get_if<SwitchoverReply>(&message)) {
+    if (passed_on_.erase(reply->id) == 1) out.switchovers.emplace_back(reply->id, *reply);
+  } else if (const auto* drain = std::get_if<DrainRequest>(&message)) {
+    if (topology_.gateway(gateway).region == region_)
+      on_drain_request(connection, *drain, now, out);
+  } else if (const auto* drained = std::get_if<Drained>(&message)) {
+    if (handover_ && drained->epoch == handover_->epoch) std::erase(handover_->siblings, gateway);
+  } else if (const auto* hand_over = std::get_if<HandOver>(&message)) {
+    apply(election_.handed_over(hand_over->epoch, hand_over->successor, now), now, out);
+  }
+}
+
+void Member::count(const TallyMessage& message, Instant now, Outbox& out) {
+  std::vector<Answer> answers;
+  answers.reserve(message.answers.size());
+  for (const SignedAnswer& answer : message.answers) {
+    const NodeId node = answer.answer.node;
+    if (node.value >= node_matches_.size()) continue;
+    node_matches_[node.value] = answer.topology_hash == topology_.hash;
+    if (node_matches_[node.value]) answers.push_back(answer.answer);
+  }
+  apply(election_.answers(answers, now), now, out);
+}
+
+void Member::on_round(GatewayId gateway, std::uint64_t connection, const RoundMessage& message,
+                      Instant now, Outbox& out) {
+  const bool speaks_for_itself = message.question.region == topology_.gateway(gateway).region;
+  if (!speaks_for_itself || message.topology_hash != topology_.hash) return;
+  if (!tallies_.open(message.question.round, connection, now)) return;
+  for (NodeId node : topology_.region(region_).nodes) out.to_nodes.emplace_back(node, message);
+}
+
+void Member::on_heartbeat(GatewayId gateway, const Heartbeat& heartbeat, Instant now, Outbox& out) {
+  if (!links_.heard(gateway, heartbeat, now) || !links_.topology_match(gateway)) return;
+  const Instant until = links_.lease_until(gateway);
+  if (heartbeat.primary != kNoRegion && until > now) {
+    apply(election_.heard_view({heartbeat.epoch, heartbeat.primary, until}, now), now, out);
+  }
+}
+
+void Member::apply(Election::Output output, Instant now, Outbox& out) {
+  out.changed |= output.changed;
+  for (const Question& question : output.questions) put(question, out);
+  if (output.hand_over) released(*output.hand_over, now, out);
+}
+
+void Member::put(const Question& question, Outbox& out) {
+  const RoundMessage message{question, topology_.hash};
+  for (NodeId node : topology_.region(region_).nodes) out.to_nodes.emplace_back(node, message);
+  for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
+    const bool elsewhere = topology_.gateways[i].region != region_;
+    if (elsewhere) out.to_gateways.emplace_back(GatewayId{i}, message);
+  }
+}
+
+void Member::tick(Instant now, std::int64_t writes_in_flight, Outbox& out) {
+  watch_links(now, out);
+  election_.set_standing(eligible(now), rank(now), now);
+  if (better_may_be_starting(now)) election_.defer_until(now + topology_.timing.heartbeat);
+  if (now >= election_.next_deadline()) apply(election_.tick(now), now, out);
+  consider_failback(now, out);
+  advance_handover(now, writes_in_flight, out);
+  for (auto& due : tallies_.take(now)) out.replies.emplace_back(due.asker, std::move(due.message));
+  std::erase_if(passed_on_, [&](const auto& entry) {
+    if (now < entry.second) return false;
+    out.switchovers.emplace_back(entry.first,
+                                 SwitchoverReply{entry.first,
+                                                 SwitchoverOutcome::timed_out,
+                                                 "the primary's gateway did not answer in time",
+                                                 {},
+                                                 {}});
+    return true;
+  });
+  const PrimaryView view = election_.view();
+  const bool serving = election_.holds_lease(now);
+  const bool long_lease = serving && view.until - now > topology_.timing.lease / 2;
+  const Told now_true{serving, long_lease, view.epoch, view.primary};
+  if (now >= next_heartbeat_ || now_true != told_) {
+    told_ = now_true;
+    send_heartbeats(now, out);
+  }
+}
+
+Instant Member::next_deadline(Instant now) const {
+  constexpr Duration kDrainPoll = std::chrono::milliseconds(1);
+  Instant next = std::min(next_heartbeat_, election_.next_deadline());
+  next = std::min({next, tallies_.next_deadline(), links_.next_deadline(now)});
+  if (draining()) next = std::min(next, now + kDrainPoll);
+  // While releasing the election's own deadline counts; this one may be over already.
+  if (handover_ && handover_->stage == Handover::Stage::waiting) {
+    next = std::min(next, handover_->deadline);
+  }
+  for (const auto& [token, deadline] : passed_on_) next = std::min(next, deadline);
+  return next;
+}
+
+void Member::send_heartbeats(Instant now, Outbox& out) {
+  next_heartbeat_ = now + topology_.timing.heartbeat;
+  const PrimaryView view = election_.view();
+  Heartbeat heartbeat;
+  heartbeat.incarnation = incarnation_;
+  heartbeat.version = version_;
+  heartbeat.topology_version = topology_.version;
+  heartbeat.topology_hash = topology_.hash;
+  heartbeat.region_quorate = own_nodes_quorate(now);
+  heartbeat.eligible = eligible(now);
+  for (std::uint32_t healthy : healthy_) heartbeat.healthy_backends += healthy;
+  heartbeat.epoch = election_.epoch();
+  if (view.until > now) {
+    heartbeat.epoch = view.epoch;
+    heartbeat.primary = view.primary;
+    heartbeat.lease_left = view.until - now;
+  }
+  heartbeat.serving = election_.holds_lease(now);
+  for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
+    if (GatewayId{i} == self_) continue;
+    Heartbeat stamped = heartbeat;
+    links_.stamp(GatewayId{i}, stamped, now);
+    out.to_gateways.emplace_back(GatewayId{i}, std::move(stamped));
+  }
+}
+
+void Member::watch_links(Instant now, Outbox& out) {
+  Links::Report report = links_.report(now);
+  const bool heal = std::any_of(report.changes.begin(), report.changes.end(),
+                                [](const auto& c) { return c.from == LinkState::down; });
+  if (heal || report.newly_suspect) apply(election_.check(now), now, out);
+  for (auto& change : report.changes) out.link_changes.push_back(change);
+  for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
+    const auto heard = links_.last_heard(GatewayId{i});
+    if (!heard || now - *heard < kReconnectAfter || now < next_reconnect_[i]) continue;
+    next_reconnect_[i] = now + kReconnectAfter;
+    out.reconnect.push_back(GatewayId{i});
+  }
+}
+
+bool Member::own_nodes_quorate(Instant now) const {
+  Ballot ballot(own_tree_);
+  for (NodeId node : topology_.region(region_).nodes) {
+    if (election_.reachable(node, now)) ballot.set(node, Vote::granted);
+  }
+  return ballot.outcome() == Outcome::won;
+}
+
+bool Member::eligible(Instant now) const {
+  if (!topology_.region(region_).may_be_primary() || !own_nodes_quorate(now)) return false;
+  for (std::size_t i = 0; i < healthy_.size(); ++i) {
+    if (healthy_[i] < topology_.services[i].min_backends) return false;
+  }
+  return true;
+}
+
+// Whether another region could take over now, as its gateways say.
+bool Member::fit(RegionId region, Instant now) const {
+  const auto& gateways = topology_.region(region).gateways;
+  return std::any_of(gateways.begin(), gateways.end(), [&](GatewayId gateway) {
+    const Heartbeat* last = links_.last(gateway);
+    return last != nullptr && last->eligible && links_.topology_match(gateway) &&
+           !links_.suspect(gateway, now);
+  });
+}
+
+bool Member::goes_before(RegionId other) const {
+  const auto order = [&](RegionId id) {
+    const TopologyRegion& region = topology_.region(id);
+    return std::tuple(-std::int64_t{region.priority}, -std::int64_t(region.weight), id);
+  };
+  return topology_.region(other).may_be_primary() && order(other) < order(region_);
+}
+
+unsigned Member::rank(Instant now) const {
+  unsigned before = 0;
+  for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
+    if (goes_before(RegionId{i}) && fit(RegionId{i}, now)) ++before;
+  }
+  return before;
+}
+
+// When everything starts at once, whoever is ready first would win, and stay. So a gateway that has
+// just started, and has not heard of any primary yet, gives better regions a little time.
+bool Member::better_may_be_starting(Instant now) const {
+  if (now >= started_ + topology_.timing.lease * 2 || election_.view().epoch != Epoch{}) {
+    return false;
+  }
+  for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
+    if (goes_before(RegionId{i}) && !fit(RegionId{i}, now)) return true;
+  }
+  return false;
+}
+
+void Member::consider_failback(Instant now, Outbox& out) {
+  if (!topology_.failback.automatic) return;
+  std::optional<RegionId> preferred;
+  if (election_.holds_lease(now) && !handover_) {
+    for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
+      const TopologyRegion& region = topology_.regions[i];
+      const RegionId best = preferred.value_or(region_);
+      if (region.may_be_primary() && region.priority > topology_.region(best).priority &&
+          fit(RegionId{i}, now)) {
+        preferred = RegionId{i};
+      }
+    }
+  }
+  if (const auto to = failback_.consider(preferred, now)) {
+    begin_handover(*to, topology_.timing.lease * 2, std::nullopt, now, out);
+  }
+}
+
+}  // namespace regent

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "quorum/election.h"
+#include "region/failback.h"
+#include "region/links.h"
+#include "region/peer_message.h"
+#include "region/tally.h"
+#include "topology/topology.h"
+
+namespace regent {
+
+// What a gateway wants done after it was told something. Filled by Member, emptied by its shell.
+struct Outbox {
+  std::vector<std::pair<NodeId, PeerMessage>> to_nodes;
+  std::vector<std::pair<GatewayId, PeerMessage>> to_gateways;
+  std::vector<std::pair<std::uint64_t, PeerMessage>> replies;  // by connection
+  std::vector<GatewayId> reconnect;                            // silent for too long: dial again
+  std::vector<Links::Change> link_changes;
+  std::vector<std::pair<std::uint64_t, SwitchoverReply>> switchovers;  // by token: finished
+  bool changed = false;  // role, lease, draining or view: publish it before sending
+};
+
+// One gateway as a member of the cluster: its election, its links, the tallies it makes for others,
+// and switchover. Everything a gateway decides, without clock, socket or thread, so the same object
+// runs in the process and in the simulator. One thread.
+class Member {
+ public:
+  // `topology` must outlive this. `incarnation` and `seed` are random, of this life of the process.
+  Member(const Topology& topology, GatewayId self, Incarnation incarnation, std::uint64_t seed,
+         std::string version, Instant now);
+
+  // Healthy backends of this region, by service; all 0 before the first call.
+  void set_backends(std::vector<std::uint32_t> healthy_by_service);
+
+  // A message of one of this region's nodes, or of another gateway on a connection. Signatures and
+  // identities have been checked; the content has not.
+  void from_node(NodeId node, const PeerMessage& message, Instant now, Outbox& out);
+  void from_gateway(GatewayId gateway, std::uint64_t connection, const PeerMessage& message,
+                    Instant now, Outbox& out);
+
+  // An operator's wish; finished under `token` in some Outbox::switchovers.
+  void switchover(RegionId to, Duration timeout, std::uint64_t token, Instant now, Outbox& out);
+
+  // To be called after every batch of the calls above and at next_deadline(). Before each call the
+  // shell publishes what has changed, and only then counts the writes.
+  // writes_in_flight: writes on their way to backends of this region.
+  void tick(Instant now, std::int64_t writes_in_flight, Outbox& out);
+  Instant next_deadline(Instant now) const;
+
+  const Election& election() const { return election_; }
+  const Links& links() const { return links_; }
+  RegionId region() const { return region_; }
+  // This gateway holds the lease but takes no new writes: it is handing over.
+  bool draining() const { return handover_ && handover_->stage == Handover::Stage::draining; }
+  bool eligible(Instant now) const;
+  // Whether the node's last answer came under our topology; true before the first.
+  bool node_matches(NodeId node) const { return node_matches_.at(node.value); }
+
+ private:
+  // Who waits for the end of a switchover: an operator here, or a gateway that passed it on.
+  struct Remote {
+    std::uint64_t connection;
+    std::uint64_t id;
+  };
+  using Asker = std::variant<std::uint64_t, Remote>;
+
+  struct Handover {
+    enum class Stage { draining, releasing, waiting };
+    Stage stage = Stage::draining;
+    RegionId to;
+    Epoch epoch;
+    Instant started;
+    Instant deadline;
+    std::vector<GatewayId> siblings;         // that have yet to drain
+    std::optional<Asker> asker;              // nobody: failback
+    std::optional<std::uint64_t> initiator;  // connection; set when we are the sibling
+    bool announced = false;  // a tick has passed, so that `draining` reached the data plane
+  };
+
+  void apply(Election::Output output, Instant now, Outbox& out);
+  void put(const Question& question, Outbox& out);
+  void count(const TallyMessage& message, Instant now, Outbox& out);
+  void on_round(GatewayId gateway, std::uint64_t connection, const RoundMessage& message,
+                Instant now, Outbox& out);
+  void on_heartbeat(GatewayId gateway, const Heartbeat& heartbeat, Instant now, Outbox& out);
+  void send_heartbeats(Instant now, Outbox& out);
+  void watch_links(Instant now, Outbox& out);
+  bool own_nodes_quorate(Instant now) const;
+  bool fit(RegionId region, Instant now) const;
+  bool goes_before(RegionId other) const;
+  unsigned rank(Instant now) const;
+  bool better_may_be_starting(Instant now) const;
+  void consider_failback(Instant now, Outbox& out);
+
+  void begin_handover(RegionId to, Duration timeout, std::optional<Asker> asker, Instant now,
+                      Outbox& out);
+  std::optional<SwitchoverReply> refusal(RegionId to, Instant now) const;
+  void on_drain_request(std::uint64_t connection, const DrainRequest& request, Instant now,
+                        Outbox& out);
+  void advance_handover(Instant now, std::int64_t writes_in_flight, Outbox& out);
+  void released(const Election::Output::HandOver& hand_over, Instant now, Outbox& out);
+  void finish_handover(SwitchoverOutcome outcome, std::string message, Instant now, Outbox& out);
+  void answer(const Asker& asker, SwitchoverReply reply, Outbox& out) const;
+  std::optional<GatewayId> serving_gateway(Instant now) const;
+
+  const Topology& topology_;
+  GatewayId self_;
+  RegionId region_;
+  std::string version_;
+  Incarnation incarnation_;
+  Election election_;
+  Links links_;
+  Tallies tallies_;
+  AutomaticFailback failback_;
+  QuorumTree own_tree_;
+  std::vector<bool> node_matches_;
+  std::vector<std::uint32_t> healthy_;
+  Instant started_;
+  Instant next_heartbeat_;
+  std::vector<Instant> next_reconnect_;  // by gateway
+  struct Told {
+    bool serving = false;
+    bool long_lease = false;  // more than the short one of the election is left
+    Epoch epoch;
+    RegionId primary = kNoRegion;
+    bool operator==(const Told&) const = default;
+  } told_;  // what the last heartbeats said
+  std::optional<Handover> handover_;
+  std::map<std::uint64_t, Instant> passed_on_;  // switchover tokens at another gateway: deadline
+};
+
+}  // namespace regent

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "quorum/message.h"
+#include "quorum/types.h"
+
+// Everything that processes say to each other, as plain values. region/codec.h puts them into
+// frames; nothing else knows the wire format.
+namespace regent {
+
+// A node's answer with the proof that the node gave it (security/signature.h).
+struct SignedAnswer {
+  Answer answer;
+  std::string signature;    // over the answer, the cluster and the topology hash
+  std::string fingerprint;  // SHA-256 of the node's certificate (DER), 32 bytes
+  std::string certificate;  // the certificate (DER) when the receiver may not have it yet, else ""
+  std::string topology_hash;  // the topology the node runs under
+};
+
+// What a gateway tells every peer each heartbeat.
+struct Heartbeat {
+  std::uint64_t sequence = 0;        // of this sender, from 1, growing by one
+  std::uint64_t heard_sequence = 0;  // last one heard from the receiver; 0: none yet
+  Duration heard_ago{};              // how long before sending this it was heard
+  Incarnation incarnation;
+  std::string version;  // of the program
+  std::uint64_t topology_version = 0;
+  std::string topology_hash;
+  // The sender's region.
+  bool region_quorate = false;  // enough of its own nodes answer
+  bool eligible = false;        // may stand
+  std::uint32_t healthy_backends = 0;
+  // What the sender believes.
+  Epoch epoch;
+  RegionId primary = kNoRegion;
+  bool serving = false;   // the sender itself holds the lease
+  Duration lease_left{};  // of the primary's lease, as far as the sender knows, when sent
+};
+
+// A gateway's question on its way to a node: from gateway to gateway, and from gateway to node.
+struct RoundMessage {
+  Question question;
+  std::string topology_hash;  // the asking gateway's
+};
+
+// Answers of the sender's own nodes to a round, as far as not yet told. A node sends its own
+// answer to its gateway in the same message, with one answer in it.
+struct TallyMessage {
+  RoundId round;
+  std::vector<SignedAnswer> answers;
+};
+
+// Switchover, between gateways. The operator's wish travels to a gateway that holds the lease.
+struct SwitchoverRequest {
+  std::uint64_t id = 0;
+  RegionId to = kNoRegion;
+  Duration timeout{};
+};
+enum class SwitchoverOutcome : std::uint8_t { done, not_possible, unsafe, timed_out };
+struct SwitchoverReply {
+  std::uint64_t id = 0;
+  SwitchoverOutcome outcome = SwitchoverOutcome::not_possible;
+  std::string message;
+  Epoch epoch;     // of the new primary
+  Duration gap{};  // how long nobody took writes
+};
+// To the holder's siblings: stop serving this epoch, finish, release, and answer with Drained.
+struct DrainRequest {
+  Epoch epoch;
+  RegionId successor = kNoRegion;
+  Duration timeout{};
+};
+struct Drained {
+  Epoch epoch;
+};
+// To all: the epoch was given back in favour of the successor; the successor stands at once, the
+// others leave it the first turn.
+struct HandOver {
+  Epoch epoch;
+  RegionId successor = kNoRegion;
+};
+
+using PeerMessage = std::variant<Heartbeat, RoundMessage, TallyMessage, SwitchoverRequest,
+                                 SwitchoverReply, DrainRequest, Drained, HandOver>;
+
+}  // namespace regent
