@@ -1,0 +1,63 @@
+#include "gateway/gateway.h"
+
+#include <iostream>
+#include <memory>
+
+#include "gateway/cli/cli.h"
+#include "gateway/cli/process_options.h"
+#include "region/log.h"
+#include "region/stop_signal.h"
+
+namespace regent::cli {
+namespace {
+
+int run_gateway(const ProcessOptions& options) {
+  StopSignal stop;  // before any thread
+  const auto topology = load_or_report(options.topology_file);
+  if (!topology) return kBadTopology;
+  const auto region = topology->find_region(options.region);
+  if (!region) {
+    std::cerr << "regent gateway: " << options.topology_file << " has no region \""
+              << options.region << "\"\n";
+    return kBadTopology;
+  }
+  const auto self = topology->find_gateway(*region, options.name);
+  if (!self) {
+    std::cerr << "regent gateway: region " << options.region << " of " << options.topology_file
+              << " has no gateway \"" << options.name << "\"\n";
+    return kBadTopology;
+  }
+  const Identity identity{topology->cluster, IdentityRole::gateway, options.region, options.name};
+  const auto credentials = Credentials::load(credential_files(options.certs, identity), identity);
+  if (!credentials) {
+    std::cerr << "regent gateway: " << credentials.error().message << "\n";
+    return kError;
+  }
+  const auto gateway = Gateway::start(*topology, *self, **credentials);
+  if (!gateway) {
+    std::cerr << "regent gateway: " << gateway.error().message << "\n";
+    return kError;
+  }
+  const TopologyGateway& own = topology->gateway(*self);
+  log_event(LogLevel::info, "gateway ready",
+            {{"region", options.region},
+             {"gateway", options.name},
+             {"host", own.host},
+             {"admin", "https://" + Address{own.host, own.admin_port}.text()},
+             {"topology_version", std::to_string(topology->version)}});
+  const char* signal = stop.wait();
+  log_event(LogLevel::info, "gateway stopping", {{"signal", signal}});
+  return kDone;
+}
+
+}  // namespace
+
+void add_gateway_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ProcessOptions>();
+  auto* command = app.add_subcommand(
+      "gateway", "Run a gateway: adds up votes, stands for election, routes client traffic");
+  add_process_options(*command, *options, false);
+  command->callback([options, &exit_code] { exit_code = run_gateway(*options); });
+}
+
+}  // namespace regent::cli

@@ -1,0 +1,105 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "gateway/cli/admin_client.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/process_group.h"
+#include "gateway/cli/process_options.h"
+
+namespace regent::cli {
+namespace {
+
+struct LocalOptions {
+  std::string topology;
+  std::string certs;
+  std::string data;
+};
+
+// One process of the topology: `regent KIND ...` with a data folder of its own.
+ChildSpec child(const LocalOptions& options, const std::string& kind, const std::string& region,
+                const std::string& name, const std::vector<std::string>& log_options) {
+  ChildSpec spec;
+  spec.name = region + "." + name;
+  spec.arguments = {kind,
+                    "--topology",
+                    options.topology,
+                    "--region",
+                    region,
+                    "--name",
+                    name,
+                    "--certs",
+                    options.certs,
+                    "--data",
+                    options.data + "/" + spec.name};
+  spec.arguments.insert(spec.arguments.end(), log_options.begin(), log_options.end());
+  return spec;
+}
+
+std::vector<ChildSpec> children(const LocalOptions& options, const Topology& topology,
+                                const std::vector<std::string>& log_options) {
+  std::vector<ChildSpec> specs;
+  for (const TopologyNode& node : topology.nodes) {
+    specs.push_back(
+        child(options, "node", topology.region_name(node.region), node.name, log_options));
+  }
+  for (const TopologyGateway& gateway : topology.gateways) {
+    specs.push_back(
+        child(options, "gateway", topology.region_name(gateway.region), gateway.name, log_options));
+  }
+  return specs;
+}
+
+int run(const LocalOptions& options, const std::string& log_format, const std::string& log_level) {
+  const std::optional<Topology> topology = load_or_report(options.topology);
+  if (!topology) return kBadTopology;
+  std::vector<std::string> log_options;
+  if (!log_format.empty()) log_options.insert(log_options.end(), {"--log-format", log_format});
+  if (!log_level.empty()) log_options.insert(log_options.end(), {"--log-level", log_level});
+
+  // A prefix would turn a line of JSON into something else.
+  ProcessGroup group("/proc/self/exe", log_format != "json");
+  for (const ChildSpec& spec : children(options, *topology, log_options)) {
+    std::error_code problem;
+    const std::string folder = options.data + "/" + spec.name;
+    std::filesystem::create_directories(folder, problem);
+    if (problem) {
+      complain("local", "cannot make the folder " + folder + ": " + problem.message());
+      return kError;
+    }
+    if (const Status started = group.start(spec); !started.ok()) {
+      complain("local", started.error().message);
+      return kError;
+    }
+  }
+  std::cout << "cluster " << topology->cluster << ": " << group.alive()
+            << " processes started; Ctrl-C stops them" << std::endl;
+  return group.run() ? kDone : kError;
+}
+
+}  // namespace
+
+void add_local_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<LocalOptions>();
+  auto* command = app.add_subcommand(
+      "local", "Run every process of the topology on this machine, until stopped");
+  command->add_option("--topology", options->topology, "Topology file")
+      ->required()
+      ->envname("REGENT_TOPOLOGY");
+  command->add_option("--certs", options->certs, "Folder with the certificates of all processes")
+      ->required()
+      ->envname("REGENT_CERTS");
+  command
+      ->add_option("--data", options->data,
+                   "Folder for the processes' data: each gets REGION.NAME in it")
+      ->required();
+  command->callback([options, &app, &exit_code] {
+    const auto text_of = [&](const std::string& option) {
+      const auto* found = app.get_option_no_throw(option);
+      return found == nullptr || found->empty() ? std::string() : found->as<std::string>();
+    };
+    exit_code = run(*options, text_of("--log-format"), text_of("--log-level"));
+  });
+}
+
+}  // namespace regent::cli

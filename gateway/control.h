@@ -1,0 +1,95 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "gateway/metrics.h"
+#include "gateway/picture.h"
+#include "gateway/route.h"
+#include "gateway/route_cache.h"
+#include "gateway/status.h"
+#include "region/control_loop.h"
+#include "region/member.h"
+
+namespace regent {
+
+// Where the control thread's decisions go. Called on the control thread.
+struct ControlOutputs {
+  std::function<void(NodeId, const PeerMessage&)> to_node;
+  std::function<void(GatewayId, const PeerMessage&)> to_gateway;
+  std::function<void(std::uint64_t connection, const PeerMessage&)> reply;
+  std::function<void(GatewayId)> reconnect;
+  std::function<void()> route_changed;
+  std::function<void(RouteRecord)> mirror;                       // empty: no Redis
+  std::function<std::vector<ServiceStatus>()> backends;          // any thread
+  std::function<std::optional<RouteCacheState>()> mirror_state;  // any thread
+};
+
+// The gateway's one control thread: owns the Member, publishes the route before anything that
+// depends on it is sent, and answers the admin API. run() is that thread; the rest may be called
+// from any thread.
+class Control final : public ControlPort {
+ public:
+  Control(const Topology& topology, GatewayId self, Incarnation incarnation, std::uint64_t seed,
+          RouteCell& route, const WritesInFlight& writes, Metrics& metrics);
+
+  // Before run(); not again.
+  void connect(ControlOutputs outputs) { outputs_ = std::move(outputs); }
+
+  void from_node(NodeId node, PeerMessage message);
+  void from_gateway(GatewayId gateway, std::uint64_t connection, PeerMessage message);
+  void backends_changed(std::vector<std::uint32_t> healthy_by_service);
+
+  void run();
+  void stop();
+
+  std::shared_ptr<const GatewayStatus> status() const override;
+  SwitchoverReply switchover(const std::string& to, Duration timeout) override;
+
+ private:
+  Instant settle();
+  void publish(Instant now);
+  void mirror(Instant now);
+  void send(Outbox& outbox);
+  void report_links(const Outbox& outbox);
+  void report_topologies();
+  void report_election(Instant now);
+  void renew_status(Instant now);
+
+  const Topology& topology_;
+  const GatewayId self_;
+  RouteCell& route_;
+  const WritesInFlight& writes_;
+  Metrics& metrics_;
+  ControlOutputs outputs_;
+  mutable ControlLoop loop_;
+
+  // The control thread's own.
+  Member member_;
+  Outbox outbox_;
+  Route published_;
+  RouteRecord mirrored_;
+  Role logged_role_ = Role::isolated;
+  Epoch logged_epoch_;
+  RegionId logged_primary_ = kNoRegion;
+  std::map<std::uint64_t, std::promise<SwitchoverReply>> waiting_;
+  std::uint64_t next_token_ = 1;
+  std::vector<bool> logged_match_;
+  Election::Role last_role_ = Election::Role::follower;
+  bool last_quorum_ = false;
+  RegionId last_primary_ = kNoRegion;       // the last one known
+  bool last_draining_ = false;              // whether it was handing over when it went
+  std::optional<Instant> without_primary_;  // since when none is known
+
+  mutable std::mutex status_mutex_;
+  mutable std::condition_variable status_renewed_;
+  std::shared_ptr<const GatewayStatus> status_;
+};
+
+}  // namespace regent

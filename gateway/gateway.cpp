@@ -1,0 +1,131 @@
+#include "gateway/gateway.h"
+
+#include <sys/random.h>
+
+#include <thread>
+
+#include "gateway/admin_api.h"
+#include "gateway/admin_server.h"
+#include "gateway/control.h"
+#include "gateway/data_plane.h"
+#include "gateway/metrics.h"
+#include "region/clock.h"
+#include "region/network.h"
+#include "security/certificate.h"
+
+namespace regent {
+
+namespace {
+
+// From the operating system; never 0, which means "unknown" in an Incarnation.
+Result<std::uint64_t> random_number() {
+  std::uint64_t number = 0;
+  while (number == 0) {
+    if (getrandom(&number, sizeof number, 0) != sizeof number) {
+      return Error{ErrorCode::io, "cannot get random numbers from the operating system"};
+    }
+  }
+  return number;
+}
+
+std::vector<std::string> service_names(const Topology& topology) {
+  std::vector<std::string> names;
+  for (const Service& service : topology.services) names.push_back(service.name);
+  return names;
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: whoever calls goes before whom it calls.
+struct Gateway::Parts final : Network::Handler {
+  Parts(const Topology& topology, GatewayId self, Credentials& credentials, Incarnation incarnation,
+        std::uint64_t seed)
+      : metrics(service_names(topology)),
+        control(topology, self, incarnation, seed, route, writes, metrics),
+        network(topology, self, credentials, *this),
+        data_plane(topology, self, route, writes, credentials, metrics.requests()),
+        api(control, [this, &credentials](const GatewayStatus& status) {
+          return metrics.text(status, seconds_until_expiry(*credentials.current()), boot_now());
+        }) {
+    const auto& redis = topology.region(topology.gateway(self).region).redis;
+    if (redis) mirror = std::make_unique<RouteCache>(*redis, topology.cluster);
+    control.connect(outputs());
+  }
+
+  ~Parts() override {
+    admin.reset();
+    data_plane.stop();
+    network.stop();
+    control.stop();
+    if (thread.joinable()) thread.join();
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  ControlOutputs outputs() {
+    ControlOutputs out;
+    out.to_node = [this](NodeId to, const PeerMessage& message) { network.send(to, message); };
+    out.to_gateway = [this](GatewayId to, const PeerMessage& message) {
+      network.send(to, message);
+    };
+    out.reply = [this](std::uint64_t connection, const PeerMessage& message) {
+      network.reply(connection, message);
+    };
+    out.reconnect = [this](GatewayId to) { network.reconnect(to); };
+    out.route_changed = [this] { data_plane.route_changed(); };
+    out.backends = [this] { return data_plane.backend_status(); };
+    if (mirror) {
+      out.mirror = [this](RouteRecord record) { mirror->update(std::move(record)); };
+      out.mirror_state = [this] { return std::optional(mirror->state()); };
+    }
+    return out;
+  }
+
+  void on_message(const From& from, PeerMessage message, Instant) override {
+    if (const auto* node = std::get_if<NodeId>(&from.peer)) {
+      control.from_node(*node, std::move(message));
+    } else {
+      control.from_gateway(std::get<GatewayId>(from.peer), from.connection, std::move(message));
+    }
+  }
+  void on_connection(const Endpoint&, bool, const Error*) override {}
+
+  RouteCell route;
+  WritesInFlight writes;
+  Metrics metrics;
+  std::unique_ptr<RouteCache> mirror;
+  Control control;
+  Network network;
+  DataPlane data_plane;
+  AdminApi api;
+  std::unique_ptr<AdminServer> admin;
+  std::thread thread;  // runs control
+};
+
+Gateway::Gateway() = default;
+Gateway::~Gateway() = default;
+
+Result<std::unique_ptr<Gateway>> Gateway::start(const Topology& topology, GatewayId self,
+                                                Credentials& credentials) {
+  const auto incarnation = random_number();
+  if (!incarnation) return incarnation.error();
+  const auto seed = random_number();
+  if (!seed) return seed.error();
+  std::unique_ptr<Gateway> gateway(new Gateway);
+  gateway->parts_ =
+      std::make_unique<Parts>(topology, self, credentials, Incarnation{*incarnation}, *seed);
+  Parts& parts = *gateway->parts_;
+  parts.data_plane.on_backends([&parts](std::vector<std::uint32_t> healthy) {
+    parts.control.backends_changed(std::move(healthy));
+  });
+  const TopologyGateway& own = topology.gateway(self);
+  auto admin = AdminServer::start(own.host, own.admin_port, credentials, parts.api);
+  if (!admin) return admin.error();
+  parts.admin = std::move(admin).value();
+  if (const Status status = parts.data_plane.start(); !status) return status.error();
+  if (const Status status = parts.network.start(); !status) return status.error();
+  parts.thread = std::thread([&parts] { parts.control.run(); });
+  return gateway;
+}
+
+}  // namespace regent

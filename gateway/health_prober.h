@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/backend_pool.h"
+#include "region/health.h"
+
+namespace regent {
+
+// Checks the backends of this region, each in its own rhythm, and tells the pool: an HTTP GET that
+// must answer 2xx or 3xx, or for an empty path just a connection. Loop's thread.
+class HealthProber {
+ public:
+  // A backend became healthy or unhealthy.
+  using OnChange = std::function<void(std::uint32_t destination, bool healthy)>;
+
+  HealthProber(EventLoop& loop, BackendPool& pool, const Topology& topology, OnChange on_change);
+  ~HealthProber();
+  HealthProber(const HealthProber&) = delete;
+  HealthProber& operator=(const HealthProber&) = delete;
+
+  // The first checks go out at once.
+  void start();
+  // A request could not connect to this backend: counts as a failed check.
+  void connect_failed(std::uint32_t destination);
+
+ private:
+  class Probe;
+  void result(Probe& probe, bool passed, const std::string& reason);
+
+  EventLoop& loop_;
+  BackendPool& pool_;
+  OnChange on_change_;
+  std::vector<std::unique_ptr<Probe>> probes_;
+};
+
+}  // namespace regent

@@ -1,0 +1,364 @@
+#include "gateway/http_exchange.h"
+
+#include <utility>
+
+#include "region/clock.h"
+
+namespace regent {
+namespace {
+
+// A body up to this size is copied behind the head, to leave in one system call.
+constexpr std::size_t kJoinBytes = 16 * 1024;
+// After the gateways of the primary region were tried in vain.
+constexpr Duration kForwardRetry = std::chrono::milliseconds(50);
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(ProxyContext& context, ExchangeClient& client)
+    : context_(context), client_(client) {}
+
+HttpExchange::~HttpExchange() {
+  leave_held();
+  leave_write();
+  release_upstream(false);
+}
+
+void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
+  CHECK(phase_ == Phase::idle);
+  phase_ = Phase::begun;
+  facts_ = facts;
+  request_class_ = head.request_class;
+  is_head_ = head.is_head;
+  client_http11_ = head.http11;
+  expects_continue_ = head.expects_continue;
+  repeatable_ = !is_write() || head.has_idempotency_key;
+  chunked_ = head.chunked;
+  head_.clear();
+  append_request_base(head_, head, {facts.client_address, facts.tls, facts.from_gateway});
+  head_base_ = head_.size();
+  body_.clear();
+  replayable_ = true;
+  body_done_ = false;
+  body_paused_ = false;
+  attempts_ = 0;
+  connects_ = 0;
+  next_gateway_ = 0;
+  hold_until_ = kNever;
+  retry_at_ = {};
+  client_gone_ = false;
+  answer_code_ = 0;
+  started_ = boot_now();
+  touch();
+}
+
+void HttpExchange::go() {
+  if (phase_ == Phase::begun) place_request();
+}
+
+PlaceQuestion HttpExchange::question() const {
+  return {request_class_, service().reads, context_.region, facts_.from_gateway,
+          context_.pool.any_healthy(facts_.service)};
+}
+
+void HttpExchange::place_request() {
+  phase_ = Phase::begun;
+  to_gateway_ = false;
+  switch (place(context_.route.get(), boot_now(), question())) {
+    case Place::local:
+      return go_local();
+    case Place::forward:
+      return go_forward();
+    case Place::hold:
+      return hold("no primary region is known at present; try again");
+    case Place::no_backend:
+      return fail({503, "no_backend",
+                   "no healthy backend of " + service().name + " in " + context_.region_name, false,
+                   true});
+    case Place::refuse:
+      return hold({});
+  }
+}
+
+void HttpExchange::go_local() {
+  if (is_write()) {
+    // Counted first, looked at again after: see WritesInFlight.
+    context_.writes.enter();
+    counted_ = true;
+    if (!context_.route.get().serves_writes(boot_now())) {
+      context_.observer.fenced();
+      leave_write();
+      return hold("the right to serve writes has just ended; try again");
+    }
+  }
+  const Route& route = context_.route.get();
+  epoch_ = route.epoch;
+  stale_ = !is_write() && (!route.quorum || !route.knows_primary(boot_now()));
+  const std::optional<std::uint32_t> backend = context_.pool.pick(facts_.service);
+  if (!backend) {
+    return fail({503, "no_backend", "no healthy backend of " + service().name, false, true});
+  }
+  send_to(*backend, is_write());
+}
+
+void HttpExchange::go_forward() {
+  const Route& route = context_.route.get();
+  if (next_gateway_ >= route.forward_to.size()) {
+    retry_at_ = boot_now() + kForwardRetry;
+    return hold("no gateway of the primary region " +
+                context_.topology.region_name(route.primary) + " takes the request; try again");
+  }
+  const GatewayId gateway = route.forward_to[next_gateway_++];
+  to_gateway_ = true;
+  epoch_ = route.epoch;
+  send_to(context_.pool.gateway(gateway), false);
+}
+
+void HttpExchange::hold(std::string why) {
+  const Instant now = boot_now();
+  if (facts_.from_gateway) {
+    return fail({421, "no_primary", context_.region_name + " may not serve this request now", false,
+                 true, true});
+  }
+  if (hold_until_ == kNever) hold_until_ = started_ + service().hold;
+  if (now >= hold_until_) return fail({503, "no_primary", std::move(why), false, true});
+  held_bytes_ = head_.size() + body_.size();
+  if (!context_.held.add(*this, held_bytes_)) {
+    return fail({503, "overloaded", "too many requests wait for a primary already", false, true});
+  }
+  phase_ = Phase::held;
+  held_why_ = std::move(why);
+  if (!body_done_ && !body_paused_) {
+    body_paused_ = true;
+    client_.pause_body();
+  }
+  context_.held_added();
+}
+
+bool HttpExchange::retry(Instant now, bool route_changed) {
+  if (phase_ != Phase::held) return true;
+  if (now >= hold_until_) {
+    leave_held();
+    fail({503, "no_primary", held_why_, false, true});
+    return true;
+  }
+  if (!route_changed && now < retry_at_) return false;
+  if (place(context_.route.get(), now, question()) == Place::hold) return false;
+  leave_held();
+  next_gateway_ = 0;
+  connects_ = 0;
+  place_request();
+  return true;
+}
+
+void HttpExchange::send_to(std::uint32_t destination, bool guarded) {
+  // A write that may not be repeated is worth a look at the kept connection before.
+  const bool probe = attempts_ > 0 || !repeatable_;
+  auto taken = context_.pool.take(destination, probe, *this, guarded ? this : nullptr);
+  if (!taken) return retry_or_fail(true, taken.error());
+  upstream_ = std::move(*taken);
+  phase_ = Phase::sending;
+  answer_head_bytes_.clear();
+  upstream_paused_ = false;
+  touch();
+  if (!send_head_and_body()) return fenced();
+  if (body_paused_ && upstream_->queued_bytes() < kHighWaterBytes) {
+    body_paused_ = false;
+    client_.resume_body();
+  }
+}
+
+bool HttpExchange::send_head_and_body() {
+  append_request_end(head_, epoch_, context_.region_name,
+                     to_gateway_ ? std::string_view(service().name) : std::string_view());
+  const bool join = body_.size() <= kJoinBytes;
+  if (join) head_.append(body_);
+  bool sent = upstream_->send(head_);
+  head_.resize(head_base_);
+  if (sent && !join) sent = upstream_->send(body_);
+  return sent;
+}
+
+// The one place that says whether bytes of a write may go to a backend of this region: the first
+// only while new writes are taken, the others while the same reign's lease lasts.
+bool HttpExchange::may_send(bool first) {
+  const Route& route = context_.route.get();
+  const Instant now = boot_now();
+  if (route.epoch != epoch_) return false;
+  return first ? route.serves_writes(now) : now < route.serve_until;
+}
+
+void HttpExchange::fenced() {
+  context_.observer.fenced();
+  const bool nothing_sent = !upstream_->sent_any();
+  release_upstream(false);
+  leave_write();
+  if ((nothing_sent || repeatable_) && replayable_) {
+    return hold("the right to serve writes has just ended; try again");
+  }
+  fail({502, "backend_closed", "the right to serve writes ended before the request was complete",
+        true});
+}
+
+void HttpExchange::client_body(std::string_view data) {
+  if (phase_ == Phase::idle || data.empty()) return;
+  touch();
+  std::string_view wire = data;
+  if (replayable_) {
+    const std::size_t before = body_.size();
+    if (chunked_) {
+      append_chunk(body_, data);
+    } else {
+      body_.append(data);
+    }
+    wire = std::string_view(body_).substr(before);
+  } else if (chunked_) {
+    context_.scratch.clear();
+    append_chunk(context_.scratch, data);
+    wire = context_.scratch;
+  }
+  send_body(wire);
+}
+
+void HttpExchange::client_body_end() {
+  if (phase_ == Phase::idle) return;
+  body_done_ = true;
+  if (!chunked_) return;
+  if (replayable_) body_.append(kLastChunk);
+  send_body(kLastChunk);
+}
+
+void HttpExchange::send_body(std::string_view wire) {
+  if (phase_ != Phase::sending && phase_ != Phase::answering) return;
+  if (!upstream_->send(wire)) return fenced();
+  if (replayable_ && body_.size() > kReplayBytes) {
+    replayable_ = false;
+    std::string().swap(body_);
+  }
+  if (!body_done_ && !body_paused_ && upstream_->queued_bytes() > kHighWaterBytes) {
+    body_paused_ = true;
+    client_.pause_body();
+  }
+}
+
+void HttpExchange::retry_or_fail(bool nothing_sent, const Error& reason) {
+  release_upstream(false);
+  leave_write();
+  if (nothing_sent && replayable_) {
+    if (to_gateway_) return go_forward();
+    if (++connects_ < kMaxConnects) return place_request();
+    return fail({503, "no_backend", reason.message, false, true});
+  }
+  if (repeatable_ && replayable_ && ++attempts_ < kMaxAttempts) return place_request();
+  fail({502, "backend_closed", reason.message, is_write() && !nothing_sent});
+}
+
+bool HttpExchange::client_gone() {
+  client_gone_ = true;
+  if (phase_ == Phase::idle) return false;
+  const bool write_is_out =
+      counted_ && body_done_ && upstream_->sent_any() && upstream_->queued_bytes() == 0;
+  if (write_is_out) {
+    // The backend is at work on it; a switchover has to wait for that.
+    if (upstream_paused_) upstream_->resume_reading();
+    upstream_paused_ = false;
+    return true;
+  }
+  release_upstream(false);
+  leave_held();
+  leave_write();
+  phase_ = Phase::idle;
+  context_.observer.request_done(facts_.service, request_class_, 499,
+                                 seconds(boot_now() - started_));
+  return false;
+}
+
+void HttpExchange::client_drained() {
+  if (!upstream_paused_ || !upstream_) return;
+  upstream_paused_ = false;
+  touch();
+  upstream_->resume_reading();
+}
+
+void HttpExchange::client_failed(const GatewayError& error) {
+  if (phase_ == Phase::idle) return;
+  if (phase_ == Phase::answering) return break_answer();
+  fail(error);
+}
+
+void HttpExchange::tick(Instant now) {
+  if (phase_ != Phase::sending && phase_ != Phase::answering) return;
+  const bool incomplete = !body_done_ || upstream_->queued_bytes() > 0;
+  if (counted_ && incomplete && !may_send(!upstream_->sent_any())) return fenced();
+  const Duration quiet = now - progress_;
+  const ProxyLimits& limits = context_.limits;
+  if (phase_ == Phase::answering) {
+    if (quiet >= limits.backend_timeout) break_answer();
+    return;
+  }
+  if (!upstream_->connected()) {
+    if (quiet < limits.connect_timeout) return;
+    if (!to_gateway_) context_.connect_failed(upstream_->destination);
+    return retry_or_fail(true, {ErrorCode::timed_out, "the connection was not accepted in time"});
+  }
+  if (!body_done_ && !body_paused_) {
+    if (quiet < limits.body_timeout) return;
+    return fail({408, "request_timeout", "the rest of the request's body did not come in time"});
+  }
+  if (quiet < limits.backend_timeout) return;
+  fail({504, "backend_timeout", "the backend did not answer in time", is_write()});
+}
+
+void HttpExchange::abandon() {
+  if (phase_ == Phase::idle) return;
+  if (phase_ == Phase::answering) return break_answer();
+  const bool sent = upstream_ && upstream_->sent_any();
+  fail({sent ? 502U : 503U, sent ? "backend_closed" : "no_primary", "this gateway is stopping",
+        sent && is_write(), !sent});
+}
+
+void HttpExchange::fail(GatewayError error) {
+  release_upstream(false);
+  leave_held();
+  leave_write();
+  const bool keep = facts_.keep_alive && body_done_ && !context_.stopping;
+  if (!client_gone_) {
+    ErrorContext about = context_.error_context();
+    about.is_head = is_head_;
+    about.client_http11 = client_http11_;
+    about.keep_alive = keep;
+    context_.scratch.clear();
+    append_error_answer(context_.scratch, error, about);
+    client_.send(context_.scratch);
+  }
+  done(keep, error.status);
+}
+
+void HttpExchange::done(bool keep, unsigned code) {
+  phase_ = Phase::idle;
+  context_.observer.request_done(facts_.service, request_class_, code,
+                                 seconds(boot_now() - started_));
+  client_.exchange_done(keep);
+}
+
+void HttpExchange::release_upstream(bool reusable) {
+  if (!upstream_) return;
+  context_.pool.give_back(std::move(upstream_), reusable, context_.tick_now);
+}
+
+void HttpExchange::leave_write() {
+  if (!counted_) return;
+  counted_ = false;
+  context_.writes.leave();
+}
+
+void HttpExchange::leave_held() {
+  if (phase_ != Phase::held) return;
+  context_.held.remove(*this, held_bytes_);
+  phase_ = Phase::begun;
+}
+
+}  // namespace regent

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/http_body.h"
+#include "gateway/http_head.h"
+#include "gateway/http_rewrite.h"
+#include "gateway/placement.h"
+#include "gateway/proxy_context.h"
+#include "gateway/upstream.h"
+
+namespace regent {
+
+// The client connection as an exchange sees it.
+class ExchangeClient {
+ public:
+  virtual ~ExchangeClient() = default;
+  virtual void send(std::string_view data) = 0;
+  virtual std::size_t queued_bytes() const = 0;
+  virtual void pause_body() = 0;
+  virtual void resume_body() = 0;
+  // The answer is complete. The exchange may be started again inside this call; it is the last
+  // thing the exchange does. keep: the connection can take another request.
+  virtual void exchange_done(bool keep) = 0;
+  // The answer cannot be completed: the connection has to be cut.
+  virtual void exchange_broken() = 0;
+};
+
+struct RequestFacts {
+  std::uint32_t service = 0;
+  std::string_view client_address;
+  bool tls = false;
+  bool from_gateway = false;
+  bool keep_alive = true;  // as asked for, and not stopping
+};
+
+// One request on its way: finds its place, waits for one, sends it, sends it again where that is
+// safe, and brings the answer back. Reused for all requests of a client connection.
+//
+// Invariants: a write of this region's backends leaves byte for byte through may_send(), which
+// reads the route and the clock each time; it is counted in WritesInFlight from before the first
+// look at the route until it is answered or has failed. Loop's thread.
+class HttpExchange final : private UpstreamUser, private SendGate {
+ public:
+  // What of a body is kept to be able to send the request again.
+  static constexpr std::size_t kReplayBytes = 64 * 1024;
+  // Above this a fast side waits for the slow one.
+  static constexpr std::size_t kHighWaterBytes = 256 * 1024;
+  static constexpr unsigned kMaxAttempts = 3;
+  static constexpr unsigned kMaxConnects = 4;
+
+  HttpExchange(ProxyContext& context, ExchangeClient& client);
+  ~HttpExchange() override;
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
+
+  // Takes the request in. Nothing is sent before go(), so that the part of the body that is at hand
+  // leaves together with the head.
+  void begin(const RequestHead& head, const RequestFacts& facts);
+  void go();
+  // Decoded body data, in order, then the end.
+  void client_body(std::string_view data);
+  void client_body_end();
+  // The client's connection is gone. Returns whether the exchange still has to wait for the answer
+  // to a write that was sent; then `exchange_done` or `exchange_broken` follows.
+  bool client_gone();
+  void client_drained();
+  // The request cannot be completed: malformed or too large body. Answers if that is still possible.
+  void client_failed(const GatewayError& error);
+
+  // Tries to place a held request; true when it is not held any more.
+  bool retry(Instant now, bool route_changed);
+  // Looks at the time limits.
+  void tick(Instant now);
+  bool active() const { return phase_ != Phase::idle; }
+  // Ends what has not ended by itself when the gateway stops.
+  void abandon();
+
+ private:
+  enum class Phase : std::uint8_t { idle, begun, held, sending, answering };
+
+  // Placing and sending: http_exchange.cpp.
+  void place_request();
+  PlaceQuestion question() const;
+  void go_local();
+  void go_forward();
+  void hold(std::string why);
+  void send_to(std::uint32_t destination, bool guarded);
+  bool send_head_and_body();
+  void send_body(std::string_view wire);
+  void fenced();
+  void retry_or_fail(bool nothing_sent, const Error& reason);
+  bool may_send(bool first) override;
+
+  // Answering: http_answer.cpp.
+  void on_upstream_data(Upstream& from, std::string_view data) override;
+  void on_upstream_drained(Upstream& from) override;
+  void on_upstream_fenced(Upstream& from) override;
+  void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
+  bool read_answer_head(std::string_view& data, std::string& out);
+  bool accept_head(std::string_view head, std::string& out, bool& final);
+  void begin_answer(std::string& out);
+  void relay_answer_body(std::string_view data, std::string& out);
+  void send_to_client(std::string_view data);
+  void finish_answer(bool nothing_left);
+  void break_answer();
+  void refused_by_gateway();
+
+  void fail(GatewayError error);
+  void done(bool keep, unsigned code);
+  void release_upstream(bool reusable);
+  void leave_write();
+  void leave_held();
+  bool is_write() const { return request_class_ == RequestClass::write; }
+  const Service& service() const { return context_.topology.services[facts_.service]; }
+  void touch() { progress_ = context_.tick_now; }
+
+  ProxyContext& context_;
+  ExchangeClient& client_;
+  Phase phase_ = Phase::idle;
+  Instant progress_{};  // when something moved last
+
+  // The request.
+  RequestFacts facts_;
+  RequestClass request_class_ = RequestClass::write;
+  bool is_head_ = false;
+  bool client_http11_ = true;
+  bool expects_continue_ = false;
+  bool repeatable_ = false;  // a read, or it carries an Idempotency-Key
+  bool chunked_ = false;     // its body
+  std::string head_;         // all attempts' part, then this attempt's
+  std::size_t head_base_ = 0;
+  std::string body_;         // as sent on the wire, from the start, while replayable_
+  bool replayable_ = true;
+  bool body_done_ = false;
+  bool body_paused_ = false;
+  Instant started_{};
+
+  // The attempt.
+  std::unique_ptr<Upstream> upstream_;
+  bool to_gateway_ = false;
+  bool counted_ = false;  // in WritesInFlight
+  Epoch epoch_;           // told to the backend
+  bool stale_ = false;
+  unsigned attempts_ = 0;  // in which something may have been sent
+  std::size_t next_gateway_ = 0;
+  unsigned connects_ = 0;  // that failed
+
+  // Waiting for a place.
+  Instant hold_until_ = kNever;
+  Instant retry_at_{};
+  std::size_t held_bytes_ = 0;
+  std::string held_why_;
+
+  // The answer.
+  ResponseHead answer_;
+  std::string answer_head_bytes_;  // of an incomplete head
+  BodyReader answer_body_;
+  AnswerFraming framing_ = AnswerFraming::none;
+  bool answer_keep_alive_ = false;  // the client's connection
+  bool upstream_paused_ = false;
+  bool client_gone_ = false;
+  unsigned answer_code_ = 0;
+};
+
+}  // namespace regent

@@ -1,0 +1,206 @@
+#include "gateway/http_head.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include <boost/beast/http/basic_parser.hpp>
+
+namespace regent {
+namespace {
+
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using BeastView = boost::beast::string_view;
+
+std::string_view view(BeastView text) {
+  return {text.data(), text.size()};
+}
+
+void add_connection_options(std::string_view list, MessageHead& head) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    std::string_view option = list.substr(0, comma);
+    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+    while (!option.empty() && (option.front() == ' ' || option.front() == '\t')) {
+      option.remove_prefix(1);
+    }
+    while (!option.empty() && (option.back() == ' ' || option.back() == '\t')) {
+      option.remove_suffix(1);
+    }
+    if (option.empty() || equals_ignoring_case(option, "close") ||
+        equals_ignoring_case(option, "keep-alive")) {
+      continue;
+    }
+    head.connection_options.push_back(option);
+  }
+}
+
+void add_field(MessageHead& head, FieldId id, std::string_view name, std::string_view value) {
+  head.fields.push_back({id, name, value});
+  if (id == FieldId::connection) add_connection_options(value, head);
+  if (id == FieldId::content_length) {
+    std::uint64_t length = 0;
+    std::from_chars(value.data(), value.data() + value.size(), length);
+    head.content_length = length;
+  }
+  if (id == FieldId::transfer_encoding) head.chunked = true;
+}
+
+void clear(MessageHead& head) {
+  head.chunked = false;
+  head.content_length.reset();
+  head.fields.clear();
+  head.connection_options.clear();
+}
+
+// Beast hands over each part through virtual functions; only the head's are of use here. Bodies
+// are framed by gateway/http_body.h, which needs no buffer.
+template <bool kIsRequest>
+class HeadParser : public http::basic_parser<kIsRequest> {
+ public:
+  // The parser sees complete heads only, and the limit was applied before.
+  bool run(std::string_view head) {
+    this->header_limit(static_cast<std::uint32_t>(kMaxHeadBytes + 1));
+    this->body_limit(std::numeric_limits<std::uint64_t>::max());
+    error_code error;
+    const std::size_t used = this->put(boost::asio::const_buffer(head.data(), head.size()), error);
+    return !error && used == head.size() && this->is_header_done();
+  }
+
+ protected:
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  std::size_t on_body_impl(BeastView, error_code&) override { return 0; }
+  void on_chunk_header_impl(std::uint64_t, BeastView, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, BeastView, error_code&) override { return 0; }
+  void on_finish_impl(error_code&) override {}
+};
+
+class RequestParser final : public HeadParser<true> {
+ public:
+  explicit RequestParser(RequestHead& head) : head_(head) {}
+
+ private:
+  void on_request_impl(http::verb verb, BeastView method, BeastView target, int version,
+                       error_code&) override {
+    head_.method = view(method);
+    head_.target = view(target);
+    head_.http11 = version >= 11;
+    head_.is_head = verb == http::verb::head;
+    const bool read = verb == http::verb::get || verb == http::verb::head ||
+                      verb == http::verb::options || verb == http::verb::trace;
+    head_.request_class = read ? RequestClass::read : RequestClass::write;
+  }
+  void on_response_impl(int, BeastView, int, error_code&) override {}
+  void on_field_impl(FieldId id, BeastView name, BeastView value, error_code&) override {
+    add_field(head_, id, view(name), view(value));
+    if (id == FieldId::expect) {
+      head_.expects_continue = equals_ignoring_case(view(value), "100-continue");
+      bad_expectation_ |= !head_.expects_continue;
+    }
+    if (id != FieldId::unknown) return;
+    if (equals_ignoring_case(view(name), "idempotency-key")) {
+      head_.has_idempotency_key = !value.empty();
+    } else if (equals_ignoring_case(view(name), "regent-service")) {
+      head_.service = view(value);
+    }
+  }
+
+  RequestHead& head_;
+
+ public:
+  bool bad_expectation_ = false;
+};
+
+class ResponseParser final : public HeadParser<false> {
+ public:
+  explicit ResponseParser(ResponseHead& head) : head_(head) {}
+
+ private:
+  void on_request_impl(http::verb, BeastView, BeastView, int, error_code&) override {}
+  void on_response_impl(int code, BeastView reason, int version, error_code&) override {
+    head_.status = static_cast<unsigned>(code);
+    head_.reason = view(reason);
+    head_.http11 = version >= 11;
+  }
+  void on_field_impl(FieldId id, BeastView name, BeastView value, error_code&) override {
+    add_field(head_, id, view(name), view(value));
+    if (id == FieldId::unknown && equals_ignoring_case(view(name), "regent-refused")) {
+      head_.refused = true;
+    }
+  }
+
+  ResponseHead& head_;
+};
+
+}  // namespace
+
+bool is_regent_header(const HeaderField& field) {
+  return field.id == FieldId::unknown && starts_ignoring_case(field.name, "regent-");
+}
+
+bool MessageHead::hop_by_hop(const HeaderField& field) const {
+  switch (field.id) {
+    case FieldId::connection:
+    case FieldId::proxy_connection:
+    case FieldId::keep_alive:
+    case FieldId::te:
+    case FieldId::trailer:
+    case FieldId::transfer_encoding:
+    case FieldId::content_length:
+    case FieldId::upgrade:
+    case FieldId::proxy_authenticate:
+    case FieldId::proxy_authorization:
+      return true;
+    case FieldId::host:
+      return false;
+    default:
+      return std::any_of(connection_options.begin(), connection_options.end(),
+                         [&](std::string_view option) {
+                           return equals_ignoring_case(option, field.name);
+                         });
+  }
+}
+
+HeadProblem RequestHead::parse(std::string_view head) {
+  if (HeadProblem problem = check_request_head(head)) return problem;
+  clear(*this);
+  expects_continue = false;
+  has_idempotency_key = false;
+  service = {};
+  RequestParser parser(*this);
+  if (!parser.run(head)) return {400, "the head of the request is malformed"};
+  keep_alive = parser.keep_alive();
+  if (parser.bad_expectation_) return {417, "the only expectation known here is 100-continue"};
+  if (!http11) expects_continue = false;
+  return {};
+}
+
+HeadProblem ResponseHead::parse(std::string_view head) {
+  if (HeadProblem problem = check_response_head(head)) return problem;
+  clear(*this);
+  refused = false;
+  ResponseParser parser(*this);
+  if (!parser.run(head)) return {502, "the head of the answer is malformed"};
+  // What the parser says of keep-alive also wants the body's length to be known; that is looked
+  // at where the body is framed.
+  bool close = false;
+  bool keep = false;
+  for (const HeaderField& field : fields) {
+    if (field.id != FieldId::connection) continue;
+    for (std::string_view list = field.value; !list.empty();) {
+      const std::size_t comma = std::min(list.find(','), list.size());
+      std::string_view option = list.substr(0, comma);
+      list.remove_prefix(std::min(list.size(), comma + 1));
+      while (option.starts_with(' ')) option.remove_prefix(1);
+      while (option.ends_with(' ')) option.remove_suffix(1);
+      close |= equals_ignoring_case(option, "close");
+      keep |= equals_ignoring_case(option, "keep-alive");
+    }
+  }
+  keep_alive = http11 ? !close : keep && !close;
+  return {};
+}
+
+}  // namespace regent

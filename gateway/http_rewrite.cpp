@@ -1,0 +1,200 @@
+#include "gateway/http_rewrite.h"
+
+#include <charconv>
+
+#include <Poco/JSONString.h>
+
+namespace regent {
+namespace {
+
+void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  out.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ", 2).append(value).append("\r\n", 2);
+}
+
+void append_field(std::string& out, std::string_view name, std::uint64_t number) {
+  out.append(name).append(": ", 2);
+  append_number(out, number);
+  out.append("\r\n", 2);
+}
+
+bool is_forwarded_for(const HeaderField& field) {
+  return field.id == FieldId::unknown && equals_ignoring_case(field.name, "x-forwarded-for");
+}
+
+bool is_forwarded_proto(const HeaderField& field) {
+  return field.id == FieldId::unknown && equals_ignoring_case(field.name, "x-forwarded-proto");
+}
+
+void append_target(std::string& out, std::string_view target) {
+  const SplitTarget split = split_target(target);
+  if (split.absolute && !split.path.starts_with('/')) out.push_back('/');
+  out.append(split.path);
+}
+
+void append_connection(std::string& out, bool http11, bool keep_alive) {
+  if (!keep_alive) {
+    out.append("Connection: close\r\n");
+  } else if (!http11) {
+    out.append("Connection: keep-alive\r\n");
+  }
+}
+
+void append_status_line(std::string& out, unsigned status, std::string_view reason) {
+  out.append("HTTP/1.1 ");
+  append_number(out, status);
+  out.push_back(' ');
+  out.append(reason).append("\r\n", 2);
+}
+
+void append_served_by(std::string& out, Epoch epoch, std::string_view region) {
+  append_field(out, "Regent-Epoch", epoch.value);
+  append_field(out, "Regent-Region", region);
+}
+
+std::string error_body(const GatewayError& error, const ErrorContext& context) {
+  std::string body = R"({"success":false,"error":")";
+  body.append(error.error).append(R"(","message":)");
+  body.append(Poco::toJSON(error.message)).append(R"(,"epoch":)");
+  append_number(body, context.epoch.value);
+  if (error.outcome_unknown) body.append(R"(,"outcome":"unknown")");
+  body.append(R"(,"status":{"region":)").append(Poco::toJSON(std::string(context.region)));
+  body.append(R"(,"primary":)");
+  body.append(context.primary.empty() ? "null" : Poco::toJSON(std::string(context.primary)));
+  body.append(R"(,"quorum":)").append(context.quorum ? "true" : "false").append("}}\n");
+  return body;
+}
+
+}  // namespace
+
+void append_request_base(std::string& out, const RequestHead& head, const RequestOrigin& origin) {
+  out.append(head.method).push_back(' ');
+  append_target(out, head.target);
+  out.append(" HTTP/1.1\r\n");
+  std::size_t forwarded_for = 0;
+  for (const HeaderField& field : head.fields) {
+    if (head.hop_by_hop(field) || is_regent_header(field)) continue;
+    if (!origin.from_gateway && field.id == FieldId::unknown) {
+      if (is_forwarded_for(field)) {
+        ++forwarded_for;
+        continue;
+      }
+      if (is_forwarded_proto(field)) continue;
+    }
+    append_field(out, field.name, field.value);
+  }
+  if (head.chunked) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  } else if (head.content_length) {
+    append_field(out, "Content-Length", *head.content_length);
+  }
+  if (!origin.from_gateway) {
+    out.append("X-Forwarded-For: ");
+    for (const HeaderField& field : head.fields) {
+      if (forwarded_for == 0) break;
+      if (is_forwarded_for(field) && !head.hop_by_hop(field)) {
+        out.append(field.value).append(", ");
+      }
+    }
+    out.append(origin.client_address).append("\r\nX-Forwarded-Proto: ");
+    out.append(origin.tls ? "https\r\n" : "http\r\n");
+  }
+  out.append(head.http11 ? "Via: 1.1 regent\r\n" : "Via: 1.0 regent\r\n");
+}
+
+void append_request_end(std::string& out, Epoch epoch, std::string_view region,
+                        std::string_view service) {
+  append_served_by(out, epoch, region);
+  if (!service.empty()) append_field(out, "Regent-Service", service);
+  out.append("\r\n", 2);
+}
+
+AnswerFraming answer_framing(const ResponseHead& head, bool is_head, bool client_http11) {
+  if (is_head || head.status == 204 || head.status == 304) return AnswerFraming::none;
+  if (head.content_length) return AnswerFraming::length;
+  return client_http11 ? AnswerFraming::chunked : AnswerFraming::close;
+}
+
+void append_answer_head(std::string& out, const ResponseHead& head,
+                        const AnswerHeadOptions& options) {
+  append_status_line(out, head.status, head.reason);
+  for (const HeaderField& field : head.fields) {
+    if (head.hop_by_hop(field)) continue;
+    if (is_regent_header(field) &&
+        (!options.from_gateway || equals_ignoring_case(field.name, "regent-refused"))) {
+      continue;
+    }
+    append_field(out, field.name, field.value);
+  }
+  switch (options.framing) {
+    case AnswerFraming::none:  // what HEAD or a 304 says of a body that is not sent
+      if (head.content_length && head.status != 204) {
+        append_field(out, "Content-Length", *head.content_length);
+      } else if (head.chunked && head.status != 204 && options.client_http11) {
+        out.append("Transfer-Encoding: chunked\r\n");
+      }
+      break;
+    case AnswerFraming::length:
+      append_field(out, "Content-Length", *head.content_length);
+      break;
+    case AnswerFraming::chunked:
+      out.append("Transfer-Encoding: chunked\r\n");
+      break;
+    case AnswerFraming::close:
+      break;
+  }
+  if (!options.from_gateway) {
+    append_served_by(out, options.epoch, options.region);
+    if (options.stale) out.append("Regent-Stale: true\r\n");
+  }
+  append_connection(out, options.client_http11, options.keep_alive);
+  out.append("\r\n", 2);
+}
+
+void append_interim_head(std::string& out, const ResponseHead& head) {
+  append_status_line(out, head.status, head.reason);
+  for (const HeaderField& field : head.fields) {
+    if (!head.hop_by_hop(field) && !is_regent_header(field)) {
+      append_field(out, field.name, field.value);
+    }
+  }
+  out.append("\r\n", 2);
+}
+
+void append_error_answer(std::string& out, const GatewayError& error, const ErrorContext& context) {
+  const std::string body = error_body(error, context);
+  append_status_line(out, error.status, status_text(error.status));
+  append_field(out, "Content-Type", "application/json");
+  append_field(out, "Content-Length", body.size());
+  if (error.retry_after) append_field(out, "Retry-After", "1");
+  if (error.refused) append_field(out, "Regent-Refused", "no_lease");
+  append_served_by(out, context.epoch, context.region);
+  append_connection(out, context.client_http11, context.keep_alive);
+  out.append("\r\n", 2);
+  if (!context.is_head) out.append(body);
+}
+
+std::string_view status_text(unsigned status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Error";
+  }
+}
+
+}  // namespace regent

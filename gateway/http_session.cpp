@@ -1,0 +1,255 @@
+#include "gateway/http_session.h"
+
+#include <utility>
+
+#include "region/log.h"
+
+namespace regent {
+
+HttpSession::HttpSession(ProxyContext& context, SessionSet& sessions, Entry entry)
+    : context_(context), sessions_(sessions), entry_(entry), exchange_(context, *this) {}
+
+void HttpSession::open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls> tls) {
+  if (tls) state_ = State::handshake;
+  since_ = context_.tick_now;
+  stream_ = Stream::accepted(context_.loop, std::move(socket), std::move(tls), *this);
+  client_address_ = stream_->peer_address().host().toString();
+}
+
+void HttpSession::on_open() {
+  state_ = State::head;
+  since_ = context_.tick_now;
+}
+
+void HttpSession::on_data(std::span<const std::byte> data) {
+  const std::string_view input(reinterpret_cast<const char*>(data.data()), data.size());
+  if (!in_.empty()) {
+    in_.append(input);
+    return process_waiting();
+  }
+  const std::size_t used = process(input);
+  if (used < input.size()) {
+    if (state_ == State::head) since_ = context_.tick_now;  // the head has begun
+    in_.assign(input.substr(used));
+  }
+  if (in_.size() > kMaxWaitingBytes && state_ == State::waiting) pause_body();
+}
+
+void HttpSession::process_waiting() {
+  if (processing_) return;
+  const std::size_t used = process(in_);
+  in_.erase(0, used);
+  if (in_.size() > kMaxWaitingBytes && state_ == State::waiting) pause_body();
+}
+
+// Uses up as much of the input as the state of the connection allows.
+std::size_t HttpSession::process(std::string_view input) {
+  processing_ = true;
+  std::size_t used = 0;
+  while (used < input.size()) {
+    const std::string_view rest = input.substr(used);
+    std::size_t step = 0;
+    if (state_ == State::head) {
+      step = take_head(rest);
+    } else if (state_ == State::body) {
+      step = take_body(rest);
+    } else if (state_ != State::waiting) {
+      step = rest.size();
+    }
+    if (step == 0) break;
+    used += step;
+  }
+  // What of the body was at hand has joined the head by now.
+  if (state_ == State::body) exchange_.go();
+  processing_ = false;
+  return used;
+}
+
+std::size_t HttpSession::take_head(std::string_view input) {
+  if (input.starts_with("\r\n")) return 2;  // some clients end a request's body with it
+  const std::size_t length = head_length(input);
+  if (length == 0) {
+    if (const HeadProblem problem = check_partial_request(input)) refuse(problem);
+    return 0;
+  }
+  if (const HeadProblem problem = request_.parse(input.substr(0, length))) {
+    refuse(problem);
+  } else if (!begin_request()) {
+    return length;
+  }
+  return length;
+}
+
+bool HttpSession::begin_request() {
+  RequestFacts facts;
+  if (entry_.service) {
+    facts.service = *entry_.service;
+  } else {
+    const auto& services = context_.topology.services;
+    while (facts.service < services.size() && services[facts.service].name != request_.service) {
+      ++facts.service;
+    }
+    if (facts.service == services.size()) {
+      refuse({400, "the forwarded request names no service of this topology"});
+      return false;
+    }
+  }
+  max_body_ = context_.topology.services[facts.service].max_body_bytes;
+  if (max_body_ > 0 && request_.content_length.value_or(0) > max_body_) {
+    refuse({413, "the body is larger than this service takes"});
+    return false;
+  }
+  facts.client_address = client_address_;
+  facts.tls = entry_.tls;
+  facts.from_gateway = !entry_.service;
+  facts.keep_alive = request_.keep_alive && !context_.stopping;
+  body_ = request_.chunked ? BodyReader::chunked()
+                           : BodyReader::with_length(request_.content_length.value_or(0));
+  body_bytes_ = 0;
+  state_ = State::body;
+  exchange_.begin(request_, facts);
+  if (body_.done()) end_of_request();
+  return true;
+}
+
+std::size_t HttpSession::take_body(std::string_view input) {
+  const BodyReader::Step step = body_.next(input);
+  body_bytes_ += step.data.size();
+  if (body_.bad()) {
+    exchange_.client_failed({400, "bad_request", "the chunks of the body are malformed"});
+    return input.size();
+  }
+  if (max_body_ > 0 && body_bytes_ > max_body_) {
+    exchange_.client_failed({413, "body_too_large", "the body is larger than this service takes"});
+    return input.size();
+  }
+  exchange_.client_body(step.data);
+  if (state_ == State::body && body_.done()) end_of_request();
+  return step.consumed;
+}
+
+void HttpSession::end_of_request() {
+  state_ = State::waiting;
+  exchange_.client_body_end();
+  exchange_.go();
+}
+
+// An answer to what is not a request; the connection cannot be used any more.
+void HttpSession::refuse(const HeadProblem& problem) {
+  ErrorContext about = context_.error_context();
+  about.is_head = false;
+  std::string answer;
+  const std::string_view error = problem.status == 413   ? "body_too_large"
+                                 : problem.status == 501 ? "not_supported"
+                                                         : "bad_request";
+  append_error_answer(answer, {problem.status, error, std::string(problem.reason)}, about);
+  send(answer);
+  context_.observer.request_done(entry_.service.value_or(0), RequestClass::read, problem.status, 0);
+  linger();
+}
+
+// Says goodbye and gives the client time to read the answer: closing with unread bytes at hand would
+// reset the connection under it.
+void HttpSession::linger() {
+  state_ = State::lingering;
+  since_ = context_.tick_now;
+  if (paused_) resume_body();
+  stream_->finish();
+}
+
+void HttpSession::send(std::string_view data) {
+  if (stream_) stream_->write(data);
+}
+
+std::size_t HttpSession::queued_bytes() const {
+  return stream_ ? stream_->queued_bytes() : 0;
+}
+
+void HttpSession::pause_body() {
+  if (paused_ || !stream_) return;
+  paused_ = true;
+  stream_->pause_reading();
+}
+
+void HttpSession::resume_body() {
+  if (!paused_ || !stream_) return;
+  paused_ = false;
+  stream_->resume_reading();
+}
+
+void HttpSession::exchange_done(bool keep) {
+  if (!stream_) return retire();
+  if (!keep || half_closed_) return linger();
+  state_ = State::head;
+  since_ = context_.tick_now;
+  resume_body();
+  if (!in_.empty()) process_waiting();
+}
+
+void HttpSession::exchange_broken() {
+  retire();
+}
+
+void HttpSession::on_end() {
+  half_closed_ = true;
+  if (state_ == State::waiting) return;
+  // Between requests this is the usual end; inside one, the rest of it will never come.
+  if (exchange_.active()) exchange_.client_gone();
+  retire();
+}
+
+void HttpSession::on_drained() {
+  exchange_.client_drained();
+}
+
+void HttpSession::on_closed(const Error& reason) {
+  if (state_ == State::handshake && !entry_.service) {
+    log_event(LogLevel::warning, "peer refused",
+              {{"address", client_address_}, {"port", "forward"}, {"reason", reason.message}});
+  }
+  stream_.reset();
+  if (!exchange_.active() || !exchange_.client_gone()) retire();
+}
+
+void HttpSession::tick(Instant now) {
+  const ProxyLimits& limits = context_.limits;
+  switch (state_) {
+    case State::handshake:
+      if (now - since_ >= limits.head_timeout) retire();
+      return;
+    case State::head:
+      if (!in_.empty()) {
+        if (now - since_ >= limits.head_timeout) refuse({408, "the head did not come in time"});
+      } else if (context_.stopping || now - since_ >= limits.idle_timeout) {
+        retire();
+      }
+      return;
+    case State::body:
+    case State::waiting:
+      return exchange_.tick(now);
+    case State::lingering:
+      if (now - since_ >= limits.linger_timeout && queued_bytes() == 0) return retire();
+      if (now - since_ >= limits.backend_timeout) retire();
+      return;
+    case State::gone:
+      return;
+  }
+}
+
+void HttpSession::wind_down() {
+  if (state_ == State::handshake || (state_ == State::head && in_.empty())) retire();
+}
+
+void HttpSession::cut_off() {
+  if (exchange_.active()) exchange_.abandon();
+  if (state_ != State::gone) retire();
+}
+
+void HttpSession::retire() {
+  if (state_ == State::gone) return;
+  state_ = State::gone;
+  stream_.reset();
+  sessions_.retire(*this);
+}
+
+}  // namespace regent

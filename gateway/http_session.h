@@ -1,0 +1,82 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "gateway/http_body.h"
+#include "gateway/http_exchange.h"
+#include "gateway/http_head.h"
+#include "gateway/session.h"
+#include "region/log_limiter.h"
+#include "region/stream.h"
+
+namespace regent {
+
+// An HTTP connection of a client, or of another gateway that forwards requests here. Reads one
+// request after the other and hands each to the exchange; the next one waits until the answer to
+// the one before is out. Loop's thread.
+class HttpSession final : public Session, private Stream::Handler, private ExchangeClient {
+ public:
+  // Bytes of further requests that may wait while one is being answered.
+  static constexpr std::size_t kMaxWaitingBytes = 64 * 1024;
+
+  struct Entry {
+    std::optional<std::uint32_t> service;  // nullopt: other gateways, which name it themselves
+    bool tls = false;
+  };
+  HttpSession(ProxyContext& context, SessionSet& sessions, Entry entry);
+
+  // Takes the socket over. The session must be in `sessions` already.
+  void open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls> tls);
+
+  void tick(Instant now) override;
+  void wind_down() override;
+  void cut_off() override;
+
+ private:
+  enum class State : std::uint8_t { handshake, head, body, waiting, lingering, gone };
+
+  void on_open() override;
+  void on_data(std::span<const std::byte> data) override;
+  void on_end() override;
+  void on_drained() override;
+  void on_closed(const Error& reason) override;
+
+  void send(std::string_view data) override;
+  std::size_t queued_bytes() const override;
+  void pause_body() override;
+  void resume_body() override;
+  void exchange_done(bool keep) override;
+  void exchange_broken() override;
+
+  std::size_t process(std::string_view input);
+  void process_waiting();
+  std::size_t take_head(std::string_view input);
+  std::size_t take_body(std::string_view input);
+  bool begin_request();
+  void end_of_request();
+  void refuse(const HeadProblem& problem);
+  void linger();
+  void retire();
+  bool peer_refused() const { return state_ == State::handshake; }
+
+  ProxyContext& context_;
+  SessionSet& sessions_;
+  const Entry entry_;
+  std::unique_ptr<Stream> stream_;
+  std::string client_address_;
+  State state_ = State::head;
+  bool processing_ = false;
+  bool half_closed_ = false;
+  bool paused_ = false;
+  std::string in_;  // received, not used yet
+  RequestHead request_;
+  BodyReader body_;
+  std::uint64_t body_bytes_ = 0;
+  std::uint64_t max_body_ = 0;
+  HttpExchange exchange_;
+  Instant since_{};  // of the present state, for its time limit
+};
+
+}  // namespace regent

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+// What the data plane tells the metrics. Called on the data plane's thread for every request, so
+// an implementation only adds to counters. `service` is the index in Topology::services.
+namespace regent {
+
+enum class RequestClass : std::uint8_t { read, write };
+
+class RequestObserver {
+ public:
+  virtual ~RequestObserver() = default;
+
+  // A request got its whole answer (or its connection ended before that, then `code` is 499).
+  // `seconds` from the end of the request's head to the last byte of the answer.
+  virtual void request_done(std::uint32_t service, RequestClass request_class, unsigned code,
+                            double seconds) = 0;
+  // Requests waiting for a primary: +1 or -1.
+  virtual void held_changed(int delta) = 0;
+  // The right to serve was not there, or ended, when a write was about to go to a backend.
+  virtual void fenced() = 0;
+  // Client connections: +1 or -1.
+  virtual void connections_changed(int delta) = 0;
+  // A backend of this region became healthy or unhealthy; also once for each at the start.
+  virtual void backend_health(std::uint32_t service, std::string_view address, bool healthy) = 0;
+};
+
+// For tools and tests that look at nothing.
+class NullRequestObserver final : public RequestObserver {
+ public:
+  void request_done(std::uint32_t, RequestClass, unsigned, double) override {}
+  void held_changed(int) override {}
+  void fenced() override {}
+  void connections_changed(int) override {}
+  void backend_health(std::uint32_t, std::string_view, bool) override {}
+};
+
+}  // namespace regent

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "quorum/types.h"
+
+// What the data plane needs to know to place a request. The control thread publishes a new one at
+// every change (also at each renewal of the lease); data-plane threads read it.
+namespace regent {
+
+struct Route {
+  Epoch epoch;                   // highest known
+  RegionId primary = kNoRegion;  // kNoRegion: none is known
+  // This gateway may hand writes to its region's backends while now < serve_until. Already holds
+  // the margin for the way to the backend; Instant::min() when this gateway holds no lease.
+  Instant serve_until = Instant::min();
+  // Until when `primary` is known to hold its lease; after it the route counts as unknown.
+  Instant known_until = Instant::min();
+  // Writes wait: the primary is handing over.
+  bool draining = false;
+  // A quorum answers this gateway. Without it reads are marked stale.
+  bool quorum = false;
+  // Gateways of the primary region other than this one whose link is up, best first.
+  std::vector<GatewayId> forward_to;
+
+  // Checked for every single write, with a clock read for that write.
+  bool serves_writes(Instant now) const { return !draining && now < serve_until; }
+  bool knows_primary(Instant now) const { return primary != kNoRegion && now < known_until; }
+
+  bool operator==(const Route&) const = default;
+};
+
+// One writer (control thread), many readers. A reader pays one atomic load while nothing changed.
+class RouteCell {
+ public:
+  void publish(Route route) {
+    auto next = std::make_shared<const Route>(std::move(route));
+    {
+      std::scoped_lock lock(mutex_);
+      current_ = std::move(next);
+    }
+    version_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  std::shared_ptr<const Route> load() const {
+    std::scoped_lock lock(mutex_);
+    return current_;
+  }
+  std::uint64_t version() const { return version_.load(std::memory_order_seq_cst); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Route> current_ = std::make_shared<const Route>();
+  std::atomic<std::uint64_t> version_{1};
+};
+
+// A data-plane thread's own view of the cell. The reference is good until the next call.
+class RouteReader {
+ public:
+  explicit RouteReader(const RouteCell& cell) : cell_(cell) {}
+  const Route& get() {
+    const std::uint64_t version = cell_.version();
+    if (version != seen_) {
+      route_ = cell_.load();
+      seen_ = version;
+    }
+    return *route_;
+  }
+
+ private:
+  const RouteCell& cell_;
+  std::uint64_t seen_ = 0;
+  std::shared_ptr<const Route> route_;
+};
+
+// Writes on their way to a backend of this region, counted so that a switchover can wait for them.
+// A data-plane thread first enters, then reads the route again, and leaves if it may not serve:
+// with both sides sequentially consistent, either the control thread sees the write in flight or
+// the data plane sees the new route.
+class WritesInFlight {
+ public:
+  void enter() { count_.fetch_add(1, std::memory_order_seq_cst); }
+  void leave() { count_.fetch_sub(1, std::memory_order_seq_cst); }
+  std::int64_t count() const { return count_.load(std::memory_order_seq_cst); }
+
+ private:
+  std::atomic<std::int64_t> count_{0};
+};
+
+}  // namespace regent

@@ -1,0 +1,37 @@
+#include "gateway/session.h"
+
+#include <utility>
+
+#include "quorum/check.h"
+
+namespace regent {
+
+void SessionSet::add(std::unique_ptr<Session> session) {
+  session->place_ = sessions_.size();
+  sessions_.push_back(std::move(session));
+  observer_.connections_changed(1);
+}
+
+void SessionSet::retire(Session& session) {
+  const std::size_t place = session.place_;
+  CHECK(place < sessions_.size() && sessions_[place].get() == &session);
+  retired_.push_back(std::move(sessions_[place]));
+  if (place + 1 < sessions_.size()) {
+    sessions_[place] = std::move(sessions_.back());
+    sessions_[place]->place_ = place;
+  }
+  sessions_.pop_back();
+  observer_.connections_changed(-1);
+  if (retired_.size() > 1) return;
+  loop_.post([this] {
+    const auto gone = std::exchange(retired_, {});
+  });
+}
+
+void SessionSet::clear() {
+  observer_.connections_changed(-static_cast<int>(sessions_.size()));
+  sessions_.clear();
+  retired_.clear();
+}
+
+}  // namespace regent

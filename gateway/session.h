@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "gateway/request_observer.h"
+#include "quorum/types.h"
+#include "region/event_loop.h"
+
+namespace regent {
+
+// One client connection of the data plane. Loop's thread.
+class Session {
+ public:
+  virtual ~Session() = default;
+  // Looks at its time limits.
+  virtual void tick(Instant now) = 0;
+  // The route has changed.
+  virtual void route_changed() {}
+  // The gateway stops: end after what is under way.
+  virtual void wind_down() = 0;
+  // The gateway stops now: end at once, with an answer where one can still be given.
+  virtual void cut_off() = 0;
+
+ private:
+  friend class SessionSet;
+  std::size_t place_ = 0;
+};
+
+// Owns all client connections. One that is over says so with retire(), also from inside a call to
+// it: it is destroyed by a later event.
+class SessionSet {
+ public:
+  SessionSet(EventLoop& loop, RequestObserver& observer) : loop_(loop), observer_(observer) {}
+
+  void add(std::unique_ptr<Session> session);
+  void retire(Session& session);
+  std::size_t size() const { return sessions_.size(); }
+
+  // Calls f(Session&) for each; f may retire any of them, but not add.
+  template <typename F>
+  void for_each(F f) {
+    for (std::size_t i = sessions_.size(); i-- > 0;) {
+      if (i < sessions_.size()) f(*sessions_[i]);
+    }
+  }
+  void clear();
+
+ private:
+  EventLoop& loop_;
+  RequestObserver& observer_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<Session>> retired_;
+};
+
+}  // namespace regent

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quorum/tree.h"
+#include "quorum/types.h"
+#include "region/peer_message.h"
+
+// One consistent picture of what a gateway knows, made by the control thread, read by the admin
+// API, the metrics and the Redis mirror. Names, not ids: it leaves the process.
+namespace regent {
+
+enum class Role : std::uint8_t { primary, candidate, standby, draining, isolated };
+const char* role_name(Role role);
+
+struct NodeStatus {
+  std::string name;
+  std::uint64_t weight = 0;
+  bool reachable = false;
+  bool topology_match = true;
+  std::uint64_t epoch = 0;
+  std::string supports;  // region name; "": nobody
+};
+
+struct RegionStatus {
+  std::string name;
+  std::uint64_t weight = 0;
+  Outcome outcome = Outcome::pending;
+  std::uint64_t node_weight = 0;
+  std::uint64_t node_needed = 0;
+  std::uint64_t node_total = 0;
+  std::vector<NodeStatus> nodes;
+};
+
+struct QuorumStatus {
+  std::string kind;
+  Outcome outcome = Outcome::pending;
+  std::uint64_t weight = 0;
+  std::uint64_t needed = 0;
+  std::uint64_t total = 0;
+  std::int64_t margin = 0;
+  std::vector<RegionStatus> regions;
+};
+
+struct LinkStatus {
+  std::string region;
+  std::string gateway;
+  std::string state;          // up, slow, one-way, down
+  double rtt_ms = -1;         // negative: not measured yet
+  double last_heard_ms = -1;  // negative: never
+  bool topology_match = true;
+};
+
+struct BackendStatus {
+  std::string address;
+  bool healthy = false;
+};
+struct ServiceStatus {
+  std::string name;
+  std::uint32_t healthy = 0;
+  std::vector<BackendStatus> backends;
+};
+
+struct GatewayStatus {
+  std::string cluster;
+  std::string region;
+  std::string gateway;
+  // When the control thread made this picture; Instant::min(): unknown. An old one means that the
+  // control thread is stuck, and readiness says so.
+  Instant taken = Instant::min();
+  Role role = Role::isolated;
+  std::uint64_t epoch = 0;
+  std::string primary;                 // "": none known
+  bool serving = false;                // this gateway holds a live lease
+  Instant lease_end = Instant::min();  // of the primary's lease as known here
+  bool paused = false;
+  QuorumStatus quorum;
+  std::vector<LinkStatus> links;
+  std::vector<ServiceStatus> services;
+  std::uint64_t topology_version = 0;
+  std::string topology_hash;
+  std::string route_cache_state = "off";  // off, up, down
+  std::uint64_t route_cache_epoch = 0;
+  // host:port of the primary region's gateways, for each service in the topology's order, which is
+  // also the order of `services`.
+  std::vector<std::vector<std::string>> primary_gateways;
+
+  // The picture may be some milliseconds old; these three are right at the instant asked about.
+  bool serves_at(Instant now) const { return serving && now < lease_end; }
+  bool knows_primary_at(Instant now) const { return !primary.empty() && now < lease_end; }
+  Role role_at(Instant now) const;
+};
+
+// What the admin API asks of the control thread. Any thread.
+class ControlPort {
+ public:
+  virtual ~ControlPort() = default;
+  virtual std::shared_ptr<const GatewayStatus> status() const = 0;
+  // Blocks until done, refused or timed out. `to` is a region's name.
+  virtual SwitchoverReply switchover(const std::string& to, Duration timeout) = 0;
+};
+
+}  // namespace regent
