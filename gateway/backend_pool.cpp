@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "region/clock.h"
 #include "region/log.h"
 
 namespace regent {
@@ -97,7 +98,7 @@ void BackendPool::set_healthy(std::uint32_t id, bool healthy) {
 Stream::Tls BackendPool::tls_for(GatewayId id) const {
   auto check = [this, id](const Identity& peer) -> Status {
     Status verdict = policy_.must_be(id, peer);
-    if (!verdict) {
+    if (!verdict && refusals_.pass(peer.uri() + verdict.error().message, boot_now())) {
       log_event(LogLevel::warning, "peer refused",
                 {{"address", destination(gateway(id)).name},
                  {"identity", peer.uri()},
@@ -121,8 +122,7 @@ Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe
                                                     UpstreamUser& user, SendGate* gate) {
   Destination& destination = destinations_[id];
   if (destination.in_use >= kMaxInUsePerDestination) {
-    return Error{ErrorCode::unavailable,
-                 "too many requests are under way to " + destination.name};
+    return Error{ErrorCode::unavailable, "too many requests are under way to " + destination.name};
   }
   while (!destination.idle.empty()) {
     std::unique_ptr<Upstream> connection = std::move(destination.idle.back());
@@ -154,8 +154,8 @@ void BackendPool::give_back(std::unique_ptr<Upstream> connection, bool reusable,
 
 void BackendPool::drop_idle(const Upstream& connection) {
   auto& idle = destinations_[connection.destination].idle;
-  const auto found =
-      std::find_if(idle.begin(), idle.end(), [&](const auto& it) { return it.get() == &connection; });
+  const auto found = std::find_if(idle.begin(), idle.end(),
+                                  [&](const auto& it) { return it.get() == &connection; });
   if (found != idle.end()) idle.erase(found);
 }
 

@@ -10,6 +10,7 @@
 #include <Poco/Net/SocketAddress.h>
 
 #include "gateway/upstream.h"
+#include "region/log_limiter.h"
 #include "region/peer_policy.h"
 #include "region/resolver.h"
 #include "security/credentials.h"
@@ -88,6 +89,7 @@ class BackendPool : private UpstreamUser {
   EventLoop& loop_;
   const Topology& topology_;
   const PeerPolicy policy_;
+  mutable LogLimiter refusals_{std::chrono::seconds(10)};
   Resolver resolver_;
   const Credentials& credentials_;
   std::optional<Poco::Net::SocketAddress> source_;

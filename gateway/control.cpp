@@ -31,7 +31,8 @@ Control::Control(const Topology& topology, GatewayId self, Incarnation incarnati
       writes_(writes),
       metrics_(metrics),
       member_(topology, self, incarnation, seed, REGENT_VERSION, boot_now()),
-      logged_match_(topology.gateways.size(), true),
+      gateway_matches_(topology.gateways.size(), true),
+      node_matches_(topology.nodes.size(), true),
       status_(std::make_shared<GatewayStatus>(make_status(topology, self, member_, boot_now()))) {}
 
 void Control::from_node(NodeId node, PeerMessage message) {
@@ -146,22 +147,31 @@ void Control::report_links(const Outbox& outbox) {
 }
 
 void Control::report_topologies() {
-  for (std::uint16_t i = 0; i < logged_match_.size(); ++i) {
+  for (std::uint16_t i = 0; i < gateway_matches_.size(); ++i) {
     const bool match = member_.links().topology_match(GatewayId{i});
-    if (match == logged_match_[i]) continue;
-    logged_match_[i] = match;
+    if (match == gateway_matches_[i]) continue;
+    gateway_matches_[i] = match;
     const TopologyGateway& peer = topology_.gateways[i];
     const Heartbeat& last = *member_.links().last(GatewayId{i});
-    log_event(match ? LogLevel::info : LogLevel::error,
-              match ? "peer runs our topology again"
-                    : "peer runs another topology: its votes do not count",
-              {{"region", topology_.region_name(peer.region)},
-               {"gateway", peer.name},
-               {"their_version", std::to_string(last.topology_version)},
-               {"their_hash", last.topology_hash},
-               {"our_version", std::to_string(topology_.version)},
-               {"our_hash", topology_.hash}});
+    log_topology(topology_.region_name(peer.region) + "/" + peer.name, match,
+                 "version " + std::to_string(last.topology_version) + ", " + last.topology_hash);
   }
+  for (std::uint32_t i = 0; i < node_matches_.size(); ++i) {
+    const bool match = member_.node_matches(NodeId{i});
+    if (match == node_matches_[i]) continue;
+    node_matches_[i] = match;
+    const TopologyNode& node = topology_.nodes[i];
+    log_topology(topology_.region_name(node.region) + "/" + node.name, match, "see its own log");
+  }
+}
+
+void Control::log_topology(const std::string& peer, bool match, const std::string& theirs) const {
+  log_event(match ? LogLevel::info : LogLevel::error,
+            match ? "process runs our topology again"
+                  : "process runs another topology: its votes do not count",
+            {{"process", peer},
+             {"theirs", theirs},
+             {"ours", "version " + std::to_string(topology_.version) + ", " + topology_.hash}});
 }
 
 void Control::report_election(Instant now) {

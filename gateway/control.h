@@ -59,6 +59,7 @@ class Control final : public ControlPort {
   void send(Outbox& outbox);
   void report_links(const Outbox& outbox);
   void report_topologies();
+  void log_topology(const std::string& peer, bool match, const std::string& theirs) const;
   void report_election(Instant now);
   void renew_status(Instant now);
 
@@ -80,7 +81,8 @@ class Control final : public ControlPort {
   RegionId logged_primary_ = kNoRegion;
   std::map<std::uint64_t, std::promise<SwitchoverReply>> waiting_;
   std::uint64_t next_token_ = 1;
-  std::vector<bool> logged_match_;
+  std::vector<bool> gateway_matches_;  // what the log says of each process's topology
+  std::vector<bool> node_matches_;
   Election::Role last_role_ = Election::Role::follower;
   bool last_quorum_ = false;
   RegionId last_primary_ = kNoRegion;       // the last one known

@@ -82,8 +82,8 @@ struct DataPlane::State {
 DataPlane::DataPlane(const Topology& topology, GatewayId self, const RouteCell& route,
                      WritesInFlight& writes, Credentials& credentials, RequestObserver& observer,
                      ProxyLimits limits)
-    : state_(std::make_unique<State>(topology, self, route, writes, credentials, observer,
-                                     limits)) {}
+    : state_(
+          std::make_unique<State>(topology, self, route, writes, credentials, observer, limits)) {}
 
 DataPlane::~DataPlane() {
   stop();
@@ -99,6 +99,8 @@ Status DataPlane::start() {
     return status;
   }
   state_->running = true;
+  // Before the first connection, whose time limits count from it.
+  state_->context.tick_now = boot_now();
   state_->loop.post([state = state_.get()] { state->begin(); });
   state_->loop.start();
   return Done{};
@@ -169,7 +171,8 @@ Status DataPlane::State::listen_service(std::uint32_t index) {
     accept(std::move(socket), {index, tls != nullptr}, std::move(stream_tls));
   });
   if (!listener) {
-    return Error{listener.error().code, "service " + service.name + ": " + listener.error().message};
+    return Error{listener.error().code,
+                 "service " + service.name + ": " + listener.error().message};
   }
   listeners.push_back(std::move(*listener));
   return Done{};

@@ -39,8 +39,8 @@ class HealthProber::Probe final : private Stream::Handler {
  private:
   void on_open() override {
     if (check_.path.empty()) return end(true, {});
-    stream_->write("GET " + check_.path + " HTTP/1.1\r\nHost: " +
-                   owner_.pool_.destination(destination_).name +
+    stream_->write("GET " + check_.path +
+                   " HTTP/1.1\r\nHost: " + owner_.pool_.destination(destination_).name +
                    "\r\nUser-Agent: regent-health\r\nConnection: close\r\n\r\n");
   }
   void on_data(std::span<const std::byte> data) override {
@@ -81,8 +81,7 @@ HealthProber::HealthProber(EventLoop& loop, BackendPool& pool, const Topology& t
     : loop_(loop), pool_(pool), on_change_(std::move(on_change)) {
   for (std::uint32_t service = 0; service < topology.services.size(); ++service) {
     for (const std::uint32_t backend : pool.backends(service)) {
-      probes_.push_back(
-          std::make_unique<Probe>(*this, backend, topology.services[service].health));
+      probes_.push_back(std::make_unique<Probe>(*this, backend, topology.services[service].health));
     }
   }
 }

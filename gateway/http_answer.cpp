@@ -25,7 +25,7 @@ bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
     if (answer_head_bytes_.empty()) {
       const std::size_t length = head_length(data);
       if (length > 0) {
-        if (!accept_head(data.substr(0, length), out, final)) return false;
+        if (!accept_head(data.substr(0, length), data.substr(length), out, final)) return false;
         data.remove_prefix(length);
         continue;
       }
@@ -34,9 +34,8 @@ bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
       answer_head_bytes_.append(data);
       const std::size_t length = head_length(answer_head_bytes_);
       if (length > 0) {
-        if (!accept_head(std::string_view(answer_head_bytes_).substr(0, length), out, final)) {
-          return false;
-        }
+        const std::string_view joined = answer_head_bytes_;
+        if (!accept_head(joined.substr(0, length), joined.substr(length), out, final)) return false;
         data.remove_prefix(length - before);
         answer_head_bytes_.clear();
         continue;
@@ -55,7 +54,8 @@ bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
 }
 
 // False when the exchange has taken another turn.
-bool HttpExchange::accept_head(std::string_view head, std::string& out, bool& final) {
+bool HttpExchange::accept_head(std::string_view head, std::string_view rest, std::string& out,
+                               bool& final) {
   const HeadProblem problem = answer_.parse(head);
   if (problem || answer_.status == 101 || answer_.status < 100) {
     fail({502, "backend_closed",
@@ -71,7 +71,7 @@ bool HttpExchange::accept_head(std::string_view head, std::string& out, bool& fi
   }
   final = true;
   if (to_gateway_ && answer_.status == 421 && answer_.refused) {
-    refused_by_gateway();
+    refused_by_gateway(rest);
     return false;
   }
   begin_answer(out);
@@ -91,8 +91,8 @@ void HttpExchange::begin_answer(std::string& out) {
     answer_body_ = BodyReader::until_close();
   }
   framing_ = answer_framing(answer_, is_head_, client_http11_);
-  answer_keep_alive_ = facts_.keep_alive && body_done_ && !context_.stopping &&
-                       framing_ != AnswerFraming::close;
+  answer_keep_alive_ =
+      facts_.keep_alive && body_done_ && !context_.stopping && framing_ != AnswerFraming::close;
   AnswerHeadOptions options;
   options.framing = framing_;
   options.client_http11 = client_http11_;
@@ -146,15 +146,16 @@ void HttpExchange::break_answer() {
   release_upstream(false);
   leave_write();
   phase_ = Phase::idle;
-  context_.observer.request_done(
-      facts_.service, request_class_, answer_code_,
-      std::chrono::duration<double>(boot_now() - started_).count());
+  context_.observer.request_done(facts_.service, request_class_, answer_code_,
+                                 std::chrono::duration<double>(boot_now() - started_).count());
   client_.exchange_broken();
 }
 
 // The other gateway holds no lease; nothing of the request has reached a backend.
-void HttpExchange::refused_by_gateway() {
-  release_upstream(false);
+void HttpExchange::refused_by_gateway(std::string_view rest) {
+  // Usually the whole refusal is there, and the connection can be kept for the next attempt.
+  release_upstream(answer_.keep_alive && body_done_ && upstream_->queued_bytes() == 0 &&
+                   rest.size() == answer_.content_length);
   if (!replayable_) {
     return fail({503, "no_primary",
                  "the primary region changed while the request was being sent; try again", false,

@@ -35,9 +35,21 @@ class BodyReader {
 
  private:
   enum class State : std::uint8_t {
-    done, bad, length, until_close,
-    size_first, size_more, extension, size_lf, data, data_cr, data_lf,
-    trailer_first, trailer_line, trailer_lf, last_lf,
+    done,
+    bad,
+    length,
+    until_close,
+    size_first,
+    size_more,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_first,
+    trailer_line,
+    trailer_lf,
+    last_lf,
   };
   Step chunk_step(std::string_view input);
   State chunk_byte(char c);

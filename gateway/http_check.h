@@ -12,7 +12,8 @@ namespace regent {
 inline constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 inline constexpr std::size_t kMaxTargetBytes = 16 * 1024;
 
-// Why a message is refused: the status a client gets for it and a sentence. status 0: nothing wrong.
+// Why a message is refused: the status a client gets for it and a sentence. status 0: nothing
+// wrong.
 struct HeadProblem {
   unsigned status = 0;
   std::string_view reason;

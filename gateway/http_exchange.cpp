@@ -1,5 +1,6 @@
 #include "gateway/http_exchange.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "region/clock.h"
@@ -52,7 +53,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   client_gone_ = false;
   answer_code_ = 0;
   started_ = boot_now();
-  touch();
+  progress_ = started_;
 }
 
 void HttpExchange::go() {
@@ -108,11 +109,12 @@ void HttpExchange::go_forward() {
   const Route& route = context_.route.get();
   if (next_gateway_ >= route.forward_to.size()) {
     retry_at_ = boot_now() + kForwardRetry;
-    return hold("no gateway of the primary region " +
-                context_.topology.region_name(route.primary) + " takes the request; try again");
+    return hold("no gateway of the primary region " + context_.topology.region_name(route.primary) +
+                " takes the request; try again");
   }
   const GatewayId gateway = route.forward_to[next_gateway_++];
   to_gateway_ = true;
+  gateway_ = gateway;
   epoch_ = route.epoch;
   send_to(context_.pool.gateway(gateway), false);
 }
@@ -293,6 +295,11 @@ void HttpExchange::tick(Instant now) {
   if (phase_ != Phase::sending && phase_ != Phase::answering) return;
   const bool incomplete = !body_done_ || upstream_->queued_bytes() > 0;
   if (counted_ && incomplete && !may_send(!upstream_->sent_any())) return fenced();
+  if (to_gateway_ && std::ranges::count(context_.route.get().lost, gateway_) > 0) {
+    if (phase_ == Phase::answering) return break_answer();
+    return retry_or_fail(!upstream_->sent_any(),
+                         {ErrorCode::unavailable, "the link to the primary region was lost"});
+  }
   const Duration quiet = now - progress_;
   const ProxyLimits& limits = context_.limits;
   if (phase_ == Phase::answering) {

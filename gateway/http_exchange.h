@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -68,7 +69,8 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   // to a write that was sent; then `exchange_done` or `exchange_broken` follows.
   bool client_gone();
   void client_drained();
-  // The request cannot be completed: malformed or too large body. Answers if that is still possible.
+  // The request cannot be completed: malformed or too large body. Answers if that is still
+  // possible.
   void client_failed(const GatewayError& error);
 
   // Tries to place a held request; true when it is not held any more.
@@ -101,13 +103,13 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void on_upstream_fenced(Upstream& from) override;
   void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
   bool read_answer_head(std::string_view& data, std::string& out);
-  bool accept_head(std::string_view head, std::string& out, bool& final);
+  bool accept_head(std::string_view head, std::string_view rest, std::string& out, bool& final);
   void begin_answer(std::string& out);
   void relay_answer_body(std::string_view data, std::string& out);
   void send_to_client(std::string_view data);
   void finish_answer(bool nothing_left);
   void break_answer();
-  void refused_by_gateway();
+  void refused_by_gateway(std::string_view rest);
 
   void fail(GatewayError error);
   void done(bool keep, unsigned code);
@@ -116,7 +118,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void leave_held();
   bool is_write() const { return request_class_ == RequestClass::write; }
   const Service& service() const { return context_.topology.services[facts_.service]; }
-  void touch() { progress_ = context_.tick_now; }
+  void touch() { progress_ = std::max(progress_, context_.tick_now); }
 
   ProxyContext& context_;
   ExchangeClient& client_;
@@ -133,7 +135,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool chunked_ = false;     // its body
   std::string head_;         // all attempts' part, then this attempt's
   std::size_t head_base_ = 0;
-  std::string body_;         // as sent on the wire, from the start, while replayable_
+  std::string body_;  // as sent on the wire, from the start, while replayable_
   bool replayable_ = true;
   bool body_done_ = false;
   bool body_paused_ = false;
@@ -142,8 +144,9 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   // The attempt.
   std::unique_ptr<Upstream> upstream_;
   bool to_gateway_ = false;
-  bool counted_ = false;  // in WritesInFlight
-  Epoch epoch_;           // told to the backend
+  GatewayId gateway_ = kNoGateway;  // set while to_gateway_
+  bool counted_ = false;            // in WritesInFlight
+  Epoch epoch_;                     // told to the backend
   bool stale_ = false;
   unsigned attempts_ = 0;  // in which something may have been sent
   std::size_t next_gateway_ = 0;

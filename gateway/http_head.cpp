@@ -156,10 +156,9 @@ bool MessageHead::hop_by_hop(const HeaderField& field) const {
     case FieldId::host:
       return false;
     default:
-      return std::any_of(connection_options.begin(), connection_options.end(),
-                         [&](std::string_view option) {
-                           return equals_ignoring_case(option, field.name);
-                         });
+      return std::any_of(
+          connection_options.begin(), connection_options.end(),
+          [&](std::string_view option) { return equals_ignoring_case(option, field.name); });
   }
 }
 

@@ -89,8 +89,8 @@ bool HttpSession::begin_request() {
     while (facts.service < services.size() && services[facts.service].name != request_.service) {
       ++facts.service;
     }
-    if (facts.service == services.size()) {
-      refuse({400, "the forwarded request names no service of this topology"});
+    if (facts.service == services.size() || services[facts.service].protocol != Protocol::http) {
+      refuse({400, "the forwarded request names no http service of this topology"});
       return false;
     }
   }
@@ -148,8 +148,8 @@ void HttpSession::refuse(const HeadProblem& problem) {
   linger();
 }
 
-// Says goodbye and gives the client time to read the answer: closing with unread bytes at hand would
-// reset the connection under it.
+// Says goodbye and gives the client time to read the answer: closing with unread bytes at hand
+// would reset the connection under it.
 void HttpSession::linger() {
   state_ = State::lingering;
   since_ = context_.tick_now;
@@ -203,7 +203,8 @@ void HttpSession::on_drained() {
 }
 
 void HttpSession::on_closed(const Error& reason) {
-  if (state_ == State::handshake && !entry_.service) {
+  if (state_ == State::handshake && !entry_.service &&
+      context_.refusals.pass(client_address_ + reason.message, context_.tick_now)) {
     log_event(LogLevel::warning, "peer refused",
               {{"address", client_address_}, {"port", "forward"}, {"reason", reason.message}});
   }

@@ -8,7 +8,6 @@
 #include "gateway/http_exchange.h"
 #include "gateway/http_head.h"
 #include "gateway/session.h"
-#include "region/log_limiter.h"
 #include "region/stream.h"
 
 namespace regent {
@@ -59,7 +58,6 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void refuse(const HeadProblem& problem);
   void linger();
   void retire();
-  bool peer_refused() const { return state_ == State::handshake; }
 
   ProxyContext& context_;
   SessionSet& sessions_;

@@ -6,14 +6,18 @@
 
 namespace {
 
-// "regent topology check": the words the user got right, for a hint that fits.
-std::string words_understood(const CLI::App* app) {
+// What was wrong with the command line, after the words that were right: "regent topology: ...".
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   std::string words = "regent";
-  for (auto chosen = app->get_subcommands(); !chosen.empty();
-       chosen = chosen.back()->get_subcommands()) {
-    words += " " + chosen.back()->get_name();
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().back();
+    words += " " + app->get_name();
   }
-  return words;
+  // An unknown word leaves a subcommand missing, which is all that the library would say.
+  const auto unknown = app->remaining();
+  const std::string what =
+      unknown.empty() ? error.what() : "'" + unknown[0] + "' is not known here";
+  return words + ": " + what + "\nSee '" + words + " --help'.\n";
 }
 
 }  // namespace
@@ -25,10 +29,7 @@ int main(int argc, char** argv) {
   CLI::App app("Keeps exactly one region of a multi-region service in charge.", "regent");
   app.require_subcommand(1);
   app.set_version_flag("--version", "regent " REGENT_VERSION);
-  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    const std::string words = words_understood(failed);
-    return words + ": " + error.what() + "\nSee '" + words + " --help'.\n";
-  });
+  app.failure_message(usage_error);
   regent::cli::add_log_options(app);
   regent::cli::add_topology_command(app, exit_code);
   regent::cli::add_certs_command(app, exit_code);

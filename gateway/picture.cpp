@@ -74,6 +74,10 @@ Route make_route(const Topology& topology, GatewayId self, const Member& member,
   if (election.holds_lease(now)) route.serve_until = election.lease_end() - serve_margin(topology);
   route.draining = member.draining() || election.role() == Election::Role::releasing;
   route.quorum = election.quorum_reachable(now);
+  for (std::uint16_t i = 0; i < topology.gateways.size(); ++i) {
+    const bool down = member.links().state(GatewayId{i}, now) == LinkState::down;
+    if (down && GatewayId{i} != self) route.lost.push_back(GatewayId{i});
+  }
   if (route.primary == kNoRegion) return route;
   for (GatewayId gateway : topology.region(route.primary).gateways) {
     const LinkState state = gateway == self ? LinkState::down : member.links().state(gateway, now);

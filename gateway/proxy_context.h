@@ -9,6 +9,7 @@
 #include "gateway/request_observer.h"
 #include "gateway/route.h"
 #include "region/event_loop.h"
+#include "region/log_limiter.h"
 #include "topology/topology.h"
 
 namespace regent {
@@ -22,9 +23,9 @@ struct ProxyLimits {
   Duration body_timeout = std::chrono::seconds(60);     // client sends nothing of its body
   Duration connect_timeout = std::chrono::seconds(3);   // to a backend or gateway
   Duration backend_timeout = std::chrono::seconds(60);  // backend says nothing
-  Duration linger_timeout = std::chrono::seconds(2);    // after a refusal, for the client to read it
+  Duration linger_timeout = std::chrono::seconds(2);  // after a refusal, for the client to read it
   std::size_t max_clients = 16'384;
-  std::size_t max_held = 4096;                  // requests waiting for a primary
+  std::size_t max_held = 4096;  // requests waiting for a primary
   std::size_t max_held_bytes = 64 * 1024 * 1024;
 };
 
@@ -84,6 +85,8 @@ struct ProxyContext {
   // What an error answer says of this gateway; the three flags are the request's.
   ErrorContext error_context();
 
+  // Keeps a peer that is refused again and again from filling the log.
+  LogLimiter refusals{std::chrono::seconds(10)};
   // Reused for heads and errors while they are put together.
   std::string scratch;
 };

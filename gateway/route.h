@@ -25,6 +25,8 @@ struct Route {
   bool quorum = false;
   // Gateways of the primary region other than this one whose link is up, best first.
   std::vector<GatewayId> forward_to;
+  // Gateways whose link is down: what was sent to them will not be answered.
+  std::vector<GatewayId> lost;
 
   // Checked for every single write, with a clock read for that write.
   bool serves_writes(Instant now) const { return !draining && now < serve_until; }

@@ -237,16 +237,16 @@ void RouteCache::note_up() {
   if (state_.up) return;
   state_.up = true;
   state_.problem.clear();
+  told_.clear();
   log_event(LogLevel::info, "route cache is up", {{"redis", redis_.text()}});
 }
 
-// One line a change: down, or down for another reason.
+// One line for each reason since it was up last.
 void RouteCache::note_failure(const Error& error) {
   std::scoped_lock lock(mutex_);
-  const bool news = state_.up || state_.problem != error.message;
   state_.up = false;
   state_.problem = error.message;
-  if (!news) return;
+  if (told_.size() >= kMaxTold || !told_.insert(error.message).second) return;
   log_event(LogLevel::warning, "route cache is down; requests are not affected",
             {{"redis", redis_.text()}, {"reason", error.message}});
 }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -50,6 +51,8 @@ class RouteCache {
   static constexpr Duration kLongestRetry = std::chrono::seconds(1);
   static constexpr Duration kIdlePing = std::chrono::seconds(1);  // so that `up` stays true
 
+  static constexpr std::size_t kMaxTold = 16;  // reasons logged while it is down
+
   RouteCache(Address redis, const std::string& cluster);
   ~RouteCache();  // ends within about two command time-outs
   RouteCache(const RouteCache&) = delete;
@@ -80,6 +83,7 @@ class RouteCache {
   std::condition_variable wake_;
   std::optional<RouteRecord> pending_;
   RouteCacheState state_;
+  std::set<std::string> told_;  // reasons logged since it was up last
   bool stopping_ = false;
 
   // The thread's own.

@@ -23,9 +23,7 @@ void SessionSet::retire(Session& session) {
   sessions_.pop_back();
   observer_.connections_changed(-1);
   if (retired_.size() > 1) return;
-  loop_.post([this] {
-    const auto gone = std::exchange(retired_, {});
-  });
+  loop_.post([this] { const auto gone = std::exchange(retired_, {}); });
 }
 
 void SessionSet::clear() {

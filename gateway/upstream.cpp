@@ -148,7 +148,8 @@ class BackendConnection final : public Upstream, private SocketHandler {
   // The user usually destroys this object inside the call.
   void close(bool orderly, const char* why) {
     loop_.unwatch(socket_);
-    user_->on_upstream_closed(*this, orderly, {ErrorCode::unavailable, peer_.toString() + ": " + why});
+    user_->on_upstream_closed(*this, orderly,
+                              {ErrorCode::unavailable, peer_.toString() + ": " + why});
   }
 
   EventLoop& loop_;
@@ -201,8 +202,8 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
   }
   void on_end() override {
     ended_ = true;
-    user_->on_upstream_closed(
-        *this, true, {ErrorCode::unavailable, "the other gateway closed the connection"});
+    user_->on_upstream_closed(*this, true,
+                              {ErrorCode::unavailable, "the other gateway closed the connection"});
   }
   void on_drained() override { user_->on_upstream_drained(*this); }
   void on_closed(const Error& reason) override {

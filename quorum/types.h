@@ -12,7 +12,8 @@ using Duration = std::chrono::nanoseconds;
 
 // Instants on one process's own steady clock (CLOCK_BOOTTIME in a running process, simulated time
 // in the simulator). Instants of two processes are never compared and never sent.
-// Deliberately without now(): whoever decides gets the time as an argument (region/clock.h reads it).
+// Deliberately without now(): whoever decides gets the time as an argument (region/clock.h reads
+// it).
 struct BootTime {
   using duration = Duration;
   using rep = duration::rep;

@@ -14,7 +14,9 @@ Voter::Output Voter::decide(const Question& question, Instant now) {
   Output output;
   output.answer.node = self_;
   output.answer.question = question;
-  output.answer.verdict = failed_ ? Verdict::failed : judge(question, now);
+  output.answer.verdict = Verdict::failed;
+  if (failed_) return output;  // memory may hold what the disk does not: it is not told
+  output.answer.verdict = judge(question, now);
   if (output.answer.verdict == Verdict::granted) {
     switch (question.kind) {
       case QuestionKind::ask:

@@ -73,6 +73,8 @@ bool Links::heard(GatewayId id, const Heartbeat& heartbeat, Instant now) {
   if (peer.last && peer.last->incarnation == heartbeat.incarnation) {
     if (heartbeat.sequence <= peer.last->sequence) return false;
     peer.phi.heard_after(now - peer.last_heard);
+  } else {
+    peer.first_heard = now;
   }
   peer.last_heard = now;
   peer.last = heartbeat;
@@ -104,7 +106,7 @@ LinkState Links::state(GatewayId id, Instant now) const {
   }
   // We are heard when the peer has lately echoed something we sent not long ago.
   const Duration patience = 3 * heartbeat_ + peer.round_trip.value_or(Duration::zero());
-  if (peer.sent > 2 && now - peer.heard_us_at > patience) return LinkState::one_way;
+  if (now - std::max(peer.heard_us_at, peer.first_heard) > patience) return LinkState::one_way;
   return LinkState::up;
 }
 

@@ -86,6 +86,7 @@ class Links {
     std::array<Instant, kRememberedSends> sent_at{};
     std::optional<Heartbeat> last;
     Instant last_heard = Instant::min();
+    Instant first_heard{};  // of the peer's present life
     Instant heard_us_at{};  // when the last of ours that the peer has heard was sent
     Instant lease_until = Instant::min();
     std::optional<Duration> round_trip;

@@ -3,7 +3,7 @@
 #include <Poco/JSON/Parser.h>
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
-#include <Poco/Net/HTTPClientSession.h>
+#include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/SecureStreamSocket.h>
 #include <sys/stat.h>
@@ -68,6 +68,30 @@ Status check_gateway(const Poco::Net::SecureStreamSocket& socket, const std::str
   gateway = identity.value();
   return Done{};
 }
+
+// Looks at who answers before anything is asked.
+class GatewaySession : public Poco::Net::HTTPSClientSession {
+ public:
+  GatewaySession(const Poco::Net::SocketAddress& address, const Poco::Net::Context::Ptr& tls,
+                 std::string cluster)
+      : HTTPSClientSession(address.host().toString(), address.port(), tls),
+        cluster_(std::move(cluster)) {}
+
+  const Identity& gateway() const { return gateway_; }
+  const Status& checked() const { return checked_; }
+
+ protected:
+  void connect(const Poco::Net::SocketAddress& address) override {
+    HTTPSClientSession::connect(address);
+    checked_ = check_gateway(Poco::Net::SecureStreamSocket(socket()), cluster_, gateway_);
+    if (!checked_.ok()) throw Poco::Net::NetException("not the gateway meant");
+  }
+
+ private:
+  const std::string cluster_;
+  Identity gateway_;
+  Status checked_ = Done{};
+};
 
 Result<std::string> read_answer(std::istream& stream) {
   std::string text;
@@ -234,18 +258,10 @@ Result<AdminAnswer> AdminClient::ask(const Address& gateway, const std::string& 
   if (!resolved.ok()) return resolved.error();
   std::string refused_certificate;
   SSL_CTX_set_app_data(tls_->sslContext(), &refused_certificate);
+  GatewaySession session(*resolved, tls_, cluster_);
+  session.setTimeout(to_timespan(kConnectTimeout), to_timespan(timeout), to_timespan(timeout));
   try {
-    AdminAnswer answer;
-    answer.address = gateway;
-    Poco::Net::SecureStreamSocket socket(tls_);
-    socket.connect(*resolved, to_timespan(kConnectTimeout));
-    if (const Status checked = check_gateway(socket, cluster_, answer.gateway); !checked.ok()) {
-      return checked.error();
-    }
-    Poco::Net::HTTPClientSession session(socket);  // the socket does the TLS
-    session.setTimeout(to_timespan(timeout));
     Poco::Net::HTTPRequest request(method, path, Poco::Net::HTTPRequest::HTTP_1_1);
-    request.setHost(gateway.host, gateway.port);
     if (!body.empty()) {
       request.setContentType("application/json");
       request.setContentLength(static_cast<std::streamsize>(body.size()));
@@ -254,12 +270,18 @@ Result<AdminAnswer> AdminClient::ask(const Address& gateway, const std::string& 
     Poco::Net::HTTPResponse response;
     const auto text = read_answer(session.receiveResponse(response));
     if (!text.ok()) return text.error();
+    AdminAnswer answer;
+    answer.address = gateway;
+    answer.gateway = session.gateway();
     answer.code = response.getStatus();
-    answer.body = Poco::JSON::Parser().parse(*text).extract<Poco::JSON::Object::Ptr>();
+    // Keys stay in the order the gateway gave them, for --json.
+    Poco::JSON::Parser parser(new Poco::JSON::ParseHandler(true));
+    answer.body = parser.parse(*text).extract<Poco::JSON::Object::Ptr>();
     return answer;
   } catch (const Poco::TimeoutException&) {
     return Error{ErrorCode::timed_out, "no answer in time"};
   } catch (const Poco::Exception& e) {
+    if (!session.checked().ok()) return session.checked().error();
     if (!refused_certificate.empty()) return Error{ErrorCode::refused, refused_certificate};
     return Error{ErrorCode::io, e.displayText()};
   } catch (const std::exception& e) {

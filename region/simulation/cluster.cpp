@@ -5,9 +5,11 @@
 namespace regent::simulation {
 namespace {
 
-// After the faults: how soon there must be a primary, and how long it must stay, in leases. A node
-// that restarted last keeps the longest promise, and a few elections may collide.
-constexpr int kLeasesToPrimary = 8;
+// After the faults, in leases: how soon there must be a primary (the nodes restart then and keep
+// still for one lease; elections may collide), when switchovers begun before are over for certain,
+// and how long the primary must stay from then on.
+constexpr int kLeasesToPrimary = 4;
+constexpr int kLeasesToSettle = 8;
 constexpr int kLeasesToStay = 12;
 
 }  // namespace
@@ -31,17 +33,17 @@ Cluster::Cluster(const Options& options)
 }
 
 void Cluster::build() {
-  const auto clock = [this] {
+  const auto clock = [this](bool of_node) {
     // Readings differ by hours: nothing may depend on them.
     const Instant reading{std::chrono::seconds(1000 + random_.below(100'000))};
-    return Clock(schedule_.now(), reading, random_rate());
+    return Clock(schedule_.now(), reading, random_rate(of_node));
   };
   for (std::uint16_t i = 0; i < scenario_.topology.gateways.size(); ++i) {
-    gateways_.push_back(std::make_unique<GatewayProcess>(world_, GatewayId{i}, clock()));
+    gateways_.push_back(std::make_unique<GatewayProcess>(world_, GatewayId{i}, clock(false)));
     processes_.push_back(gateways_.back().get());
   }
   for (std::uint32_t i = 0; i < scenario_.topology.nodes.size(); ++i) {
-    nodes_.push_back(std::make_unique<NodeProcess>(world_, NodeId{i}, clock()));
+    nodes_.push_back(std::make_unique<NodeProcess>(world_, NodeId{i}, clock(true)));
     processes_.push_back(nodes_.back().get());
   }
   for (Process* process : processes_) {
@@ -76,11 +78,18 @@ RegionId Cluster::region_of(ProcessId process) const {
                             : scenario_.topology.nodes[process - gateways].region;
 }
 
-std::int64_t Cluster::random_rate() {
+std::int64_t Cluster::random_rate(bool of_node) {
   const auto bound = static_cast<std::int64_t>(scenario_.topology.timing.clock_drift_ppm);
-  if (scenario_.all_clocks_extreme) return random_.below(2) == 0 ? bound : -bound;
-  return static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * bound + 1))) -
-         bound;
+  switch (scenario_.clocks) {
+    case Clocks::any:
+      return static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * bound + 1))) -
+             bound;
+    case Clocks::extreme:
+      return random_.below(2) == 0 ? bound : -bound;
+    case Clocks::fast_nodes:
+      return of_node || random_.below(2) == 0 ? bound : -bound;
+  }
+  return 0;
 }
 
 void Cluster::deliver(ProcessId from, ProcessId to, const PeerMessage& message) {
@@ -108,20 +117,25 @@ bool Cluster::calm_down() {
   const Duration lease = scenario_.topology.timing.lease;
   end_faults();
   const TrueInstant calm_since = schedule_.now();
+  check();
   const TrueInstant latest = calm_since + kLeasesToPrimary * lease;
   while (!has_primary() && !checker_.violation() && schedule_.step(latest)) check();
   primary_after_ = schedule_.now() - calm_since;
-  if (!run_until(latest)) return false;
   if (!has_primary()) {
     checker_.fail("no primary " + std::to_string(kLeasesToPrimary) + " leases after the faults");
-    return false;
   }
+  const TrueInstant settled = calm_since + kLeasesToSettle * lease;
+  if (!run_until(settled)) return false;
+  const TrueInstant end = settled + kLeasesToStay * lease;
   // A region of higher priority may take over yet, as it should.
-  if (scenario_.topology.failback.automatic) return run_until(latest + kLeasesToStay * lease);
-  return stays(latest + kLeasesToStay * lease);
+  return scenario_.topology.failback.automatic ? run_until(end) : stays(end);
 }
 
 bool Cluster::stays(TrueInstant end) {
+  if (!has_primary()) {
+    checker_.fail("no primary " + std::to_string(kLeasesToSettle) + " leases after the faults");
+    return false;
+  }
   const Epoch epoch = holders_.front().epoch;
   while (!checker_.violation() && schedule_.step(end)) {
     check();

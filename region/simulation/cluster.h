@@ -64,7 +64,7 @@ class Cluster {
 
   Process& random_process();
   RegionId region_of(ProcessId process) const;
-  std::int64_t random_rate();
+  std::int64_t random_rate(bool of_node);
   bool calm_down();
   bool has_primary() const { return !holders_.empty(); }
   bool stays(TrueInstant end);

@@ -155,7 +155,8 @@ void Cluster::pause_one(Duration lasting) {
 }
 
 void Cluster::change_clock() {
-  random_process().set_clock_rate(random_rate());
+  const auto process = static_cast<ProcessId>(random_.below(processes_.size()));
+  processes_[process]->set_clock_rate(random_rate(process >= gateways_.size()));
 }
 
 void Cluster::lose_backends(Duration lasting) {

@@ -154,9 +154,10 @@ void GatewayProcess::publish() {
   const Election& election = member_->election();
   const Instant end = election.lease_end();
   const bool longer = end > route_.lease_end;
+  const bool lost = end == Instant::min() && route_.lease_end != end;
   route_ = {election.view().epoch, end, member_->draining()};
   if (!longer) {
-    if (end == Instant::min()) world_.trace.add(world_.name(self_), " holds no lease");
+    if (lost) world_.trace.add(world_.name(self_), " holds no lease");
     return;
   }
   world_.trace.add(world_.name(self_), " holds a lease in epoch ", route_.epoch.value, " for ",

@@ -125,7 +125,7 @@ Scenario random_scenario(Random& random) {
   scenario.mischief.disk_failure_permille = one_of(random, {0U, 0U, 10U});
   scenario.mischief.disk_delay = one_of(random, {Duration(microseconds(500)), lease / 20});
   scenario.fault_every = lease / one_of(random, {1, 2, 4, 10}) * one_of(random, {1, 3});
-  scenario.all_clocks_extreme = random.below(2) == 0;
+  scenario.clocks = one_of(random, {Clocks::any, Clocks::extreme, Clocks::fast_nodes});
   return scenario;
 }
 

@@ -8,6 +8,13 @@
 // What a seed stands for: a topology, distances, and how badly the world behaves.
 namespace regent::simulation {
 
+// How the clocks' rates are drawn, within the bound of the topology.
+enum class Clocks : std::uint8_t {
+  any,
+  extreme,     // each at one of the limits
+  fast_nodes,  // nodes count too fast, so that promises end early; gateways at either limit
+};
+
 struct Scenario {
   Topology topology;
   Duration near{};        // between processes of one region, least
@@ -16,7 +23,7 @@ struct Scenario {
   NetworkConditions good;
   Mischief mischief;       // while faults happen
   Duration fault_every{};  // mean
-  bool all_clocks_extreme = false;
+  Clocks clocks = Clocks::any;
 };
 
 // One to five regions of one to five nodes and one or two gateways; flat, weighted or hierarchical,

@@ -1,0 +1,66 @@
+"""The base of the system tests: one cluster a test, and its last words when the test fails."""
+import sys
+import unittest
+
+from .cluster import Cluster
+from .topology import topology
+
+
+class ClusterTest(unittest.TestCase):
+    """Tests call start_cluster(); the promise is checked at the end of each of them."""
+
+    maxDiff = None
+    cluster = None
+
+    def make_cluster(self, described=None):
+        """A cluster with certificates, nothing started."""
+        self.cluster = Cluster(described or topology())
+        self.addCleanup(self.cluster.close)
+        return self.cluster.create_certs()
+
+    def start_cluster(self, described=None, primary="us-east"):
+        """A running cluster whose primary is known everywhere. On a busy machine another region may
+        be the first to be ready; the one the test is about then takes over."""
+        cluster = self.make_cluster(described)
+        cluster.start()
+        if primary:
+            first = cluster.await_primary()
+            if first != primary:
+                cluster.await_followed()
+                cluster.switch_when_possible(first, primary)
+            cluster.await_primary(primary)
+            cluster.await_followed()
+            for region in cluster.regions:
+                if cluster.names("orders", region):
+                    cluster.await_writable(region, expect=primary)
+        return cluster
+
+    def _callSetUp(self):
+        self._with_last_words(super()._callSetUp)
+
+    def _callTestMethod(self, method):
+        def checked():
+            method()
+            if self.cluster is not None:
+                self.cluster.check_promise()
+        self._with_last_words(checked)
+
+    def _with_last_words(self, action):
+        try:
+            action()
+        except BaseException:
+            if self.cluster is not None:
+                self.cluster.keep = True
+                print(self.cluster.describe(), file=sys.stderr, flush=True)
+            raise
+
+    def switch_epochs(self, old_region, new_region):
+        """The times (ns) of the old region's last record and the new one's first: the proof that
+        the old one stopped before the new one began."""
+        records = self.cluster.records()
+        last = [record for record in records if record["region"] == old_region][-1]
+        first = next(record for record in records
+                     if record["region"] == new_region and record["epoch"] > last["epoch"])
+        self.assertLess(last["time_ns"], first["time_ns"])
+        self.assertLess(last["epoch"], first["epoch"])
+        return last["time_ns"], first["time_ns"]

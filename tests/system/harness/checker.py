@@ -1,0 +1,52 @@
+"""The promise, checked against what the backends wrote down, ordered by the host's clock."""
+import json
+
+PROMISE = """each epoch belongs to one region, epochs never go back, nothing is written twice, and
+nothing that was acknowledged is missing"""
+
+
+def read_records(paths):
+    """All records of the files, oldest first. A line cut off by kill -9 was never acknowledged."""
+    records = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                for line in file:
+                    if line.endswith("\n"):
+                        records.append(json.loads(line))
+        except FileNotFoundError:
+            continue
+    return sorted(records, key=lambda record: record["time_ns"])
+
+
+def violations(records, writers=()):
+    """What of the promise was broken, as sentences; an empty list when all is well.
+    records: sorted by time_ns. writers: what clients remember."""
+    found = []
+    region_of = {}
+    times = {}
+    highest = None
+    for record in records:
+        epoch, region = record["epoch"], record["region"]
+        owner = region_of.setdefault(epoch, record)
+        if owner["region"] != region:
+            found.append(f"epoch {epoch} was used by two regions: {owner} and {record}")
+        if highest is not None and epoch < highest["epoch"]:
+            late = (record["time_ns"] - highest["time_ns"]) / 1e6
+            found.append(f"epoch went back: {record} was taken {late:.3f} ms after {highest}")
+        if highest is None or epoch > highest["epoch"]:
+            highest = record
+        if epoch == 0:
+            found.append(f"taken without an epoch: {record}")
+        times.setdefault(record["id"], []).append(record)
+    for order_id, taken in times.items():
+        if len(taken) > 1:
+            found.append(f"{order_id} was taken {len(taken)} times: {taken}")
+    for writer in writers:
+        for attempt in writer.acknowledged():
+            taken = times.get(attempt.id)
+            if not taken:
+                found.append(f"acknowledged but in no record: {attempt}")
+            elif str(taken[0]["epoch"]) != attempt.epoch or taken[0]["region"] != attempt.region:
+                found.append(f"answered under another name: {attempt}, but {taken[0]}")
+    return found

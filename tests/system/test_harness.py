@@ -1,0 +1,105 @@
+"""The instruments themselves: a cut cuts, and the checker sees each way to break the promise."""
+import unittest
+
+from harness.checker import violations
+from harness.clients import Attempt, Writer
+from harness.cluster import Cluster
+from harness.topology import topology
+from harness.wait import await_
+
+
+def record(time_ns, epoch, region, order_id):
+    return {"time_ns": time_ns, "epoch": epoch, "region": region, "id": order_id}
+
+
+class CheckerTest(unittest.TestCase):
+    GOOD = [record(1, 1, "a", "x1"), record(2, 1, "a", "x2"), record(3, 2, "b", "x3")]
+
+    def remembered(self, order_id, epoch, region):
+        writer = Writer("w", None)
+        attempt = Attempt(order_id)
+        attempt.status, attempt.epoch, attempt.region = 201, epoch, region
+        writer.attempts.append(attempt)
+        return [writer]
+
+    def test_a_good_history_passes(self):
+        self.assertEqual(violations(self.GOOD, self.remembered("x3", "2", "b")), [])
+
+    def test_two_regions_in_one_epoch(self):
+        self.assertEqual(len(violations(self.GOOD + [record(4, 2, "a", "x4")])), 1)
+
+    def test_an_epoch_that_goes_back(self):
+        self.assertEqual(len(violations(self.GOOD + [record(4, 1, "a", "x4")])), 1)
+
+    def test_a_write_taken_twice(self):
+        self.assertEqual(len(violations(self.GOOD + [record(4, 2, "b", "x2")])), 1)
+
+    def test_a_write_without_an_epoch(self):
+        self.assertEqual(len(violations([record(1, 0, "a", "x1")])), 1)
+
+    def test_an_acknowledged_write_that_is_missing(self):
+        self.assertEqual(len(violations(self.GOOD, self.remembered("x4", "2", "b"))), 1)
+
+    def test_an_answer_that_names_another_epoch(self):
+        self.assertEqual(len(violations(self.GOOD, self.remembered("x3", "1", "b"))), 1)
+
+
+class NetworkTest(unittest.TestCase):
+    """Against the sample service alone, reached across regions."""
+
+    def setUp(self):
+        self.cluster = Cluster(topology())
+        self.addCleanup(self.cluster.close)
+        self.cluster.start(self.cluster.names("orders"))
+        for region in self.cluster.regions:
+            await_(lambda there=region: self.reaches(there, there),
+                   what=f"{region}'s backend answers")
+
+    def reaches(self, source, target, timeout=0.3):
+        number = self.cluster.regions.index(target) + 1
+        made = self.cluster.network.socket(source)
+        made.settimeout(timeout)
+        try:
+            made.connect((f"10.0.{number}.31", 9000))
+            made.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            return made.recv(12) == b"HTTP/1.1 200"
+        except OSError:
+            return False
+        finally:
+            made.close()
+
+    def test_cuts(self):
+        network = self.cluster.network
+        self.assertTrue(self.reaches("us-east", "eu"))
+        network.cut("us-east", "eu")
+        self.assertFalse(self.reaches("us-east", "eu"))
+        self.assertTrue(self.reaches("us-east", "us-west"))
+        network.heal()
+        self.assertTrue(self.reaches("us-east", "eu"))
+        network.isolate("us-west")
+        self.assertFalse(self.reaches("eu", "us-west"))
+        self.assertFalse(self.reaches("us-west", "us-east"))
+        self.assertTrue(self.reaches("us-west", "us-west"))
+        self.assertTrue(self.reaches("eu", "us-east"))
+
+    def test_a_one_way_cut_lets_the_other_direction_pass(self):
+        network = self.cluster.network
+        before = network.bytes_and_packets("eu")[1]
+        network.cut_one_way("eu", "us-east")
+        # The question arrives in eu, and the answer does not come back.
+        self.assertFalse(self.reaches("us-east", "eu"))
+        self.assertGreater(network.bytes_and_packets("eu")[1], before)
+
+    def test_pause_and_kill(self):
+        backend = self.cluster["eu/orders1"]
+        backend.pause()
+        self.assertFalse(self.reaches("us-east", "eu"))
+        backend.resume()
+        self.assertTrue(self.reaches("us-east", "eu", timeout=5))
+        backend.restart()
+        await_(lambda: self.reaches("us-east", "eu"), what="the restarted backend answers")
+        self.assertEqual(backend.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

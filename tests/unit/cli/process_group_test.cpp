@@ -1,0 +1,132 @@
+#include "gateway/cli/process_group.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "redis_fixture.h"
+#include "region/clock.h"
+
+namespace regent::test {
+namespace {
+
+using cli::ProcessGroup;
+
+cli::ChildSpec shell(const std::string& name, const std::string& script) {
+  return {name, {"-c", script}};
+}
+
+// A process of its own, whose main thread `body` may treat as it likes, and what comes out of its
+// standard error.
+class OwnProcess {
+ public:
+  explicit OwnProcess(const std::function<int()>& body) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(ends[1], STDERR_FILENO);
+      close(ends[0]);
+      close(ends[1]);
+      _exit(body());
+    }
+    close(ends[1]);
+    reader_ = std::thread([this, end = ends[0]] {
+      char buffer[4096];
+      for (ssize_t n; (n = read(end, buffer, sizeof buffer)) > 0;) {
+        std::scoped_lock lock(mutex_);
+        text_.append(buffer, static_cast<std::size_t>(n));
+      }
+      close(end);
+    });
+  }
+  void signal_after(const std::string& text, int signal) {
+    EXPECT_TRUE(eventually([&] {
+      std::scoped_lock lock(mutex_);
+      return text_.find(text) != std::string::npos;
+    }));
+    kill(pid_, signal);
+  }
+  // Exit code, or 128 and the number of the signal that ended it.
+  int wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    reader_.join();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  const std::string& text() const { return text_; }  // after wait()
+
+ private:
+  pid_t pid_ = -1;
+  std::thread reader_;
+  std::mutex mutex_;
+  std::string text_;
+};
+
+// Runs shell scripts as a group, named "a", "b" and so on.
+int run_group(const std::vector<std::string>& scripts, bool prefix) {
+  ProcessGroup group("/bin/sh", prefix, std::chrono::milliseconds(500));
+  char name = 'a';
+  for (const std::string& script : scripts) {
+    if (!group.start(shell(std::string(1, name++), script)).ok()) return 99;
+  }
+  return group.run() ? 0 : 1;
+}
+
+TEST(ProcessGroupTest, PassesLinesOnAndTellsHowChildrenEnd) {
+  OwnProcess process([] {
+    return run_group({"echo one; echo two >&2; exit 3", "printf half; kill -9 $$"}, true);
+  });
+  EXPECT_EQ(process.wait(), 1);
+  for (const std::string line :
+       {"a | one\na | two\n", "b | half\n", "regent local: a ended with exit code 3\n",
+        "regent local: b was ended by signal 9 (Killed)\n"}) {
+    EXPECT_NE(process.text().find(line), std::string::npos) << line << "in\n" << process.text();
+  }
+}
+
+TEST(ProcessGroupTest, ASignalStopsAllChildren) {
+  const std::string script =
+      "trap 'echo bye; exit 0' TERM; echo up; while true; do sleep 0.01; done";
+  for (const int signal : {SIGTERM, SIGINT}) {
+    OwnProcess process([&] { return run_group({"sleep 0.05; " + script, script}, true); });
+    process.signal_after("a | up", signal);
+    EXPECT_EQ(process.wait(), 0) << process.text();
+    EXPECT_NE(process.text().find("a | bye\n"), std::string::npos);
+    EXPECT_EQ(process.text().find("ended"), std::string::npos) << process.text();
+  }
+}
+
+TEST(ProcessGroupTest, ChildrenDieWithTheirParent) {
+  OwnProcess process(
+      [] { return run_group({"trap '' TERM; echo pid $$ up; exec sleep 1000"}, false); });
+  process.signal_after(" up\n", SIGKILL);
+  process.wait();
+  const pid_t child = std::stoi(process.text().substr(process.text().find("pid ") + 4));
+  EXPECT_TRUE(eventually([&] { return kill(child, 0) != 0; }));
+}
+
+TEST(ProcessGroupTest, AChildThatDoesNotEndIsKilled) {
+  OwnProcess process(
+      [] { return run_group({"trap '' TERM; echo up; while true; do sleep 0.1; done"}, true); });
+  process.signal_after("a | up", SIGTERM);
+  EXPECT_EQ(process.wait(), 1);
+  EXPECT_NE(process.text().find("a | does not end, killed\n"), std::string::npos) << process.text();
+}
+
+TEST(ProcessGroupTest, ALineOfAnyLengthPasses) {
+  OwnProcess process(
+      [] { return run_group({"head -c 200000 /dev/zero | tr '\\0' x; echo; echo end"}, false); });
+  process.wait();
+  EXPECT_EQ(std::count(process.text().begin(), process.text().end(), 'x'), 200'000 + 1);  // "exit"
+  EXPECT_NE(process.text().find("end\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace regent::test

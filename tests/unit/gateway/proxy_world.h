@@ -1,0 +1,80 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateway/data_plane.h"
+#include "tests/unit/gateway/proxy_peers.h"
+
+// Two regions, a gateway's data plane in each, routes as the test says.
+namespace regent::test {
+
+inline constexpr RegionId kEast{0};
+inline constexpr RegionId kWest{1};
+
+// Counts what a data plane reports.
+struct CountingObserver : RequestObserver {
+  void request_done(std::uint32_t, RequestClass, unsigned code, double) override {
+    ++done;
+    last_code = code;
+  }
+  void held_changed(int delta) override { held += delta; }
+  void fenced() override { ++fences; }
+  void connections_changed(int delta) override { connections += delta; }
+  void backend_health(std::uint32_t, std::string_view, bool) override {}
+  std::atomic<int> done = 0;
+  std::atomic<unsigned> last_code = 0;
+  std::atomic<int> held = 0;
+  std::atomic<int> fences = 0;
+  std::atomic<int> connections = 0;
+};
+
+// One gateway's data plane with its route.
+struct Plane {
+  std::string host;
+  std::uint16_t port = 0;
+  RouteCell cell;
+  WritesInFlight writes;
+  CountingObserver observer;
+  std::unique_ptr<Credentials> credentials;
+  std::unique_ptr<DataPlane> data_plane;
+
+  void publish(Route route);
+  Client client() const { return {host, port}; }
+};
+
+class World {
+ public:
+  // Adjusts the service before the planes start.
+  using Adjust = std::function<void(Service&)>;
+  explicit World(
+      Adjust adjust = [](Service&) {}, ProxyLimits limits = {});
+  ~World();
+
+  // Before start().
+  void add_backend(RegionId region, std::uint16_t port);
+  // Starts both data planes and waits until every backend is healthy.
+  void start();
+
+  Plane& east() { return east_; }
+  Plane& west() { return west_; }
+  const std::string& backend_host(RegionId region) const;
+  Topology& topology() { return topology_; }
+  const std::string& certificates() const { return certificates_; }
+
+  // East (west) is primary and its gateway holds a lease without end.
+  void primary(RegionId region, Epoch epoch = Epoch{7});
+  void no_primary();
+
+ private:
+  void start(Plane& plane, GatewayId self);
+  Topology topology_;
+  ProxyLimits limits_;
+  std::string certificates_;
+  Plane east_;
+  Plane west_;
+};
+
+}  // namespace regent::test

@@ -1,0 +1,486 @@
+#include "quorum/election.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace regent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr RegionId kUs{0};
+constexpr RegionId kEu{1};
+constexpr Incarnation kSelf{42};
+constexpr Duration kLease = milliseconds(1000);
+constexpr Duration kWindow = milliseconds(250);
+
+Group three_nodes() {
+  Group root{.name = "cluster", .weight = 1, .leaf = kNoNode, .children = {}};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    root.children.push_back(
+        {.name = "n" + std::to_string(i), .weight = 1, .leaf = NodeId{i}, .children = {}});
+  }
+  return root;
+}
+
+// One gateway of region us, and the test in the place of its three nodes.
+class ElectionTest : public ::testing::Test {
+ protected:
+  void wait(Duration span) { now_ += span; }
+
+  Election::Output take(Election::Output output) {
+    if (!output.questions.empty()) question_ = output.questions.back();
+    return output;
+  }
+
+  Election::Output tick() { return take(election_.tick(now_)); }
+
+  // Ticks at the deadlines as they come, until something is asked.
+  Question next_question() {
+    for (int i = 0; i < 1000; ++i) {
+      now_ = std::max(now_, election_.next_deadline());
+      const Election::Output output = tick();
+      if (!output.questions.empty()) return output.questions.back();
+    }
+    ADD_FAILURE() << "nothing is asked";
+    return {};
+  }
+
+  static Answer granted(const Question& question, std::uint32_t node) {
+    const bool entered = question.kind == QuestionKind::ask;
+    return {NodeId{node},
+            question,
+            Verdict::granted,
+            entered ? question.epoch : Epoch{},
+            entered ? kUs : kNoRegion,
+            Duration::zero()};
+  }
+
+  static Answer refused(const Question& question, std::uint32_t node, Verdict verdict, Epoch epoch,
+                        RegionId supports, Duration wait) {
+    return {NodeId{node}, question, verdict, epoch, supports, wait};
+  }
+
+  Election::Output answer(const Answer& answer) {
+    return take(election_.answers({&answer, 1}, now_));
+  }
+
+  Election::Output grant(const Question& question) {
+    answer(granted(question, 0));
+    return answer(granted(question, 2));
+  }
+
+  // All nodes promised epoch 1 to eu for another `wait`.
+  Election::Output refuse_promised(const Question& question, Duration wait) {
+    Election::Output output;
+    for (std::uint32_t node = 0; node < 3; ++node) {
+      output = answer(refused(question, node, Verdict::promised, Epoch{1}, kEu, wait));
+    }
+    return output;
+  }
+
+  void become_candidate() {
+    election_.set_standing(true, 0, now_);
+    grant(next_question());
+    ASSERT_EQ(election_.role(), Election::Role::candidate);
+  }
+
+  void become_holder() {
+    become_candidate();
+    grant(question_);  // the short ask
+    grant(question_);  // the renewal that follows at once
+    ASSERT_EQ(election_.role(), Election::Role::holder);
+  }
+
+  QuorumTree tree_ = QuorumTree::build(three_nodes()).value();
+  Instant now_{std::chrono::hours(5)};
+  Election election_{{kUs, kSelf, kLease, kWindow, DriftBound{}}, tree_, 7, now_};
+  Question question_;  // the last one asked
+};
+
+TEST_F(ElectionTest, ProbesBeforeItAsks) {
+  election_.set_standing(true, 0, now_);
+  const Question probe = next_question();
+  EXPECT_EQ(probe.kind, QuestionKind::probe);
+  EXPECT_EQ(probe.epoch, Epoch{1});
+  EXPECT_EQ(probe.region, kUs);
+  EXPECT_EQ(probe.incarnation, kSelf);
+  EXPECT_TRUE(answer(granted(probe, 0)).questions.empty());
+  const Election::Output output = answer(granted(probe, 1));
+  ASSERT_EQ(output.questions.size(), 1U);
+  EXPECT_EQ(output.questions[0].kind, QuestionKind::ask);
+  EXPECT_EQ(output.questions[0].epoch, Epoch{1});
+  EXPECT_NE(output.questions[0].round, probe.round);
+  EXPECT_EQ(election_.lease_end(), Instant::min());
+}
+
+TEST_F(ElectionTest, FirstAskIsShortAndTheWinnerRenewsAtOnce) {
+  become_candidate();
+  const Question first = question_;
+  EXPECT_EQ(first.lease, kWindow);
+  const Instant sent = now_;
+  wait(milliseconds(30));
+  const Election::Output output = grant(first);
+  EXPECT_EQ(election_.role(), Election::Role::holder);
+  EXPECT_EQ(election_.lease_end(), sent + kWindow);
+  ASSERT_EQ(output.questions.size(), 1U);
+  EXPECT_EQ(output.questions[0].kind, QuestionKind::ask);
+  EXPECT_EQ(output.questions[0].epoch, first.epoch);
+  EXPECT_EQ(output.questions[0].lease, kLease);
+}
+
+TEST_F(ElectionTest, LeaseCountsFromTheSending) {
+  become_candidate();
+  grant(question_);
+  const Question renewal = question_;
+  const Instant sent = now_;
+  wait(milliseconds(200));
+  grant(renewal);
+  EXPECT_EQ(election_.lease_end(), sent + kLease);
+  now_ = sent + kLease - Duration(1);
+  EXPECT_TRUE(election_.holds_lease(now_));
+  now_ = sent + kLease;
+  EXPECT_FALSE(election_.holds_lease(now_));
+}
+
+TEST_F(ElectionTest, RenewsEveryFifthOfTheLease) {
+  become_holder();
+  for (int i = 0; i < 5; ++i) {
+    const Instant before = now_;
+    const Question renewal = next_question();
+    EXPECT_LE(now_ - before, kLease / 5);
+    EXPECT_EQ(renewal.kind, QuestionKind::ask);
+    EXPECT_EQ(renewal.lease, kLease);
+    grant(renewal);
+    EXPECT_EQ(election_.lease_end(), now_ + kLease);
+  }
+}
+
+TEST_F(ElectionTest, AnAnswerThatEchoesAnythingElseCountsForNothing) {
+  become_candidate();
+  const Question asked = question_;
+  std::vector<Question> wrong(6, asked);
+  ++wrong[0].round.value;
+  ++wrong[1].epoch.value;
+  ++wrong[2].incarnation.value;
+  wrong[3].lease += Duration(1);
+  wrong[4].region = kEu;
+  wrong[5].kind = QuestionKind::probe;
+  for (Question& question : wrong) {
+    for (std::uint32_t node = 0; node < 3; ++node) {
+      Answer forged = granted(question, node);
+      forged.epoch = asked.epoch;
+      answer(forged);
+    }
+    EXPECT_EQ(election_.role(), Election::Role::candidate);
+  }
+  EXPECT_EQ(election_.lease_end(), Instant::min());
+}
+
+TEST_F(ElectionTest, AnswersOfTwoRoundsAreNotAddedUp) {
+  become_holder();
+  const Instant end = election_.lease_end();
+  const Question first = next_question();
+  const Question second = next_question();
+  ASSERT_NE(first.round, second.round);
+  answer(granted(first, 0));
+  answer(granted(second, 1));
+  EXPECT_EQ(election_.lease_end(), end);
+  // Each by itself does count, also when it comes late.
+  answer(granted(first, 1));
+  EXPECT_GT(election_.lease_end(), end);
+}
+
+TEST_F(ElectionTest, RepeatedAndUnknownAnswersAreNotMoreVotes) {
+  become_candidate();
+  const Question asked = question_;
+  for (int i = 0; i < 3; ++i) answer(granted(asked, 1));
+  answer(granted(asked, 3));
+  answer(granted(asked, 0xfffffff0));
+  EXPECT_EQ(election_.role(), Election::Role::candidate);
+}
+
+TEST_F(ElectionTest, AnswersAfterTheWindowGiveNoLease) {
+  become_candidate();
+  const Question asked = question_;
+  wait(kWindow);
+  grant(asked);
+  EXPECT_NE(election_.role(), Election::Role::holder);
+  EXPECT_EQ(election_.lease_end(), Instant::min());
+  EXPECT_EQ(question_.kind, QuestionKind::release);
+}
+
+TEST_F(ElectionTest, ALostCandidacyIsReleasedAndItsEpochNotAskedAgain) {
+  become_candidate();
+  const Question asked = question_;
+  answer(refused(asked, 0, Verdict::voted, asked.epoch, kEu, kWindow));
+  const Election::Output output =
+      answer(refused(asked, 1, Verdict::voted, asked.epoch, kEu, kWindow));
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+  ASSERT_FALSE(output.questions.empty());
+  EXPECT_EQ(output.questions[0].kind, QuestionKind::release);
+  EXPECT_EQ(output.questions[0].epoch, asked.epoch);
+  // Whatever the nodes say about that epoch, only later ones are asked for.
+  for (int i = 0; i < 20; ++i) {
+    const Question next = next_question();
+    if (next.kind != QuestionKind::release) {
+      EXPECT_GT(next.epoch, asked.epoch);
+    }
+    Answer late = granted(next, 1);
+    late.epoch = asked.epoch;
+    late.supports = kUs;
+    answer(late);
+  }
+}
+
+TEST_F(ElectionTest, ACandidateGivesUpAfterTheWindow) {
+  become_candidate();
+  const Epoch epoch = question_.epoch;
+  EXPECT_EQ(election_.next_deadline(), now_ + kWindow);
+  wait(kWindow);
+  tick();
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+  EXPECT_EQ(question_.kind, QuestionKind::release);
+  EXPECT_EQ(question_.epoch, epoch);
+}
+
+TEST_F(ElectionTest, AHigherEpochEndsTheReignAtOnce) {
+  become_holder();
+  const Question renewal = next_question();
+  const Election::Output output =
+      answer(refused(renewal, 1, Verdict::stale, Epoch{9}, kEu, kLease));
+  EXPECT_TRUE(output.changed);
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+  EXPECT_FALSE(election_.holds_lease(now_));
+  EXPECT_EQ(election_.epoch(), Epoch{9});
+  // Writes may be under way still: the promises are left to run out.
+  for (const Question& question : output.questions) {
+    EXPECT_NE(question.kind, QuestionKind::release);
+    EXPECT_NE(question.kind, QuestionKind::close);
+  }
+}
+
+TEST_F(ElectionTest, AHigherEpochInAPeersViewEndsTheReignToo) {
+  become_holder();
+  take(election_.heard_view({Epoch{3}, kEu, now_ + kLease}, now_));
+  EXPECT_FALSE(election_.holds_lease(now_));
+  EXPECT_EQ(election_.view().primary, kEu);
+  EXPECT_EQ(election_.view().epoch, Epoch{3});
+}
+
+TEST_F(ElectionTest, AWonRoundDoesNotCountBesideAHigherEpoch) {
+  become_candidate();
+  const Question asked = question_;
+  const Answer answers[] = {granted(asked, 0), granted(asked, 1),
+                            refused(asked, 2, Verdict::stale, Epoch{8}, kEu, kLease)};
+  take(election_.answers(answers, now_));
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+  EXPECT_EQ(election_.lease_end(), Instant::min());
+}
+
+TEST_F(ElectionTest, AnEpochThatNobodyCanHaveReachedIsIgnored) {
+  become_holder();
+  const Question renewal = next_question();
+  answer(refused(renewal, 1, Verdict::stale, Epoch{~0ULL}, kEu, kLease));
+  EXPECT_TRUE(election_.holds_lease(now_));
+  EXPECT_EQ(election_.epoch(), Epoch{1});
+}
+
+TEST_F(ElectionTest, TheLeaseEndsWhereNobodyAnswers) {
+  become_holder();
+  const Instant end = election_.lease_end();
+  while (now_ < end) {
+    EXPECT_EQ(election_.role(), Election::Role::holder);
+    now_ = election_.next_deadline();
+    tick();
+  }
+  EXPECT_EQ(now_, end);
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+  EXPECT_FALSE(election_.holds_lease(now_));
+  EXPECT_EQ(question_.kind, QuestionKind::probe);
+}
+
+TEST_F(ElectionTest, ASiblingJoinsTheEpochOfItsRegion) {
+  election_.set_standing(true, 0, now_);
+  const Question probe = next_question();
+  for (std::uint32_t node = 0; node < 3; ++node) {
+    answer(refused(probe, node, Verdict::stale, Epoch{5}, kUs, kLease));
+  }
+  const Question join = question_.kind == QuestionKind::probe && question_.epoch == Epoch{5}
+                            ? question_
+                            : next_question();
+  EXPECT_EQ(join.kind, QuestionKind::probe);
+  EXPECT_EQ(join.epoch, Epoch{5});
+  grant(join);
+  EXPECT_EQ(question_.kind, QuestionKind::ask);
+  EXPECT_EQ(question_.epoch, Epoch{5});
+  EXPECT_EQ(question_.lease, kWindow);
+  grant(question_);
+  EXPECT_TRUE(election_.holds_lease(now_));
+  EXPECT_EQ(election_.view().epoch, Epoch{5});
+}
+
+TEST_F(ElectionTest, ASiblingDoesNotJoinAClosedEpoch) {
+  election_.set_standing(true, 0, now_);
+  Question probe = next_question();
+  for (std::uint32_t node = 0; node < 3; ++node) {
+    answer(refused(probe, node, Verdict::stale, Epoch{5}, kUs, Duration::zero()));
+  }
+  for (int i = 0; i < 5 && question_.epoch != Epoch{6}; ++i) {
+    probe = question_.round == probe.round ? next_question() : question_;
+    for (std::uint32_t node = 0; node < 3; ++node) {
+      answer(refused(probe, node, Verdict::closed, Epoch{5}, kUs, Duration::zero()));
+    }
+    next_question();
+  }
+  EXPECT_EQ(question_.kind, QuestionKind::probe);
+  EXPECT_EQ(question_.epoch, Epoch{6});
+}
+
+TEST_F(ElectionTest, ALivePrimaryIsNeverDisturbed) {
+  election_.set_standing(true, 0, now_);
+  for (int i = 0; i < 50; ++i) {
+    const Question question = next_question();
+    EXPECT_EQ(question.kind, QuestionKind::probe);
+    refuse_promised(question, kLease);
+  }
+  EXPECT_EQ(election_.epoch(), Epoch{1});
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+}
+
+TEST_F(ElectionTest, ALeaseHeardOfIsWaitedFor) {
+  election_.set_standing(true, 0, now_);
+  const Instant until = now_ + kLease;
+  take(election_.heard_view({Epoch{1}, kEu, until}, now_));
+  while (now_ < until) {
+    const Question question = next_question();
+    if (now_ >= until) break;
+    EXPECT_EQ(question.kind, QuestionKind::probe);
+    grant(question);
+    EXPECT_EQ(election_.role(), Election::Role::follower);
+  }
+}
+
+class ElectionTurn : public ElectionTest, public ::testing::WithParamInterface<unsigned> {};
+
+TEST_P(ElectionTurn, ComesByRank) {
+  const unsigned rank = GetParam();
+  election_.set_standing(true, rank, now_);
+  refuse_promised(next_question(), milliseconds(400));
+  const Instant free_at = now_ + milliseconds(400);
+  while (election_.role() == Election::Role::follower) {
+    const Question question = next_question();
+    if (now_ < free_at) {
+      refuse_promised(question, free_at - now_);
+    } else {
+      grant(question);
+    }
+    ASSERT_LT(now_, free_at + kLease * 2);
+  }
+  const Duration stagger = kLease / 10;
+  const Duration jitter = kLease / 30;
+  EXPECT_GE(now_ - free_at, stagger * rank);
+  EXPECT_LE(now_ - free_at, stagger * rank + jitter);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, ElectionTurn, ::testing::Values(0U, 1U, 2U, 5U));
+
+TEST_F(ElectionTest, WhoMayNotStandOnlyProbes) {
+  election_.set_standing(false, 0, now_);
+  for (int i = 0; i < 20; ++i) {
+    const Question question = next_question();
+    EXPECT_EQ(question.kind, QuestionKind::probe);
+    grant(question);
+  }
+  EXPECT_TRUE(election_.quorum_reachable(now_));
+}
+
+TEST_F(ElectionTest, AFailedNodeIsNoVote) {
+  become_candidate();
+  const Question asked = question_;
+  answer(granted(asked, 0));
+  answer(refused(asked, 1, Verdict::failed, Epoch{}, kNoRegion, Duration::zero()));
+  EXPECT_EQ(election_.role(), Election::Role::candidate);
+  answer(refused(asked, 2, Verdict::failed, Epoch{}, kNoRegion, Duration::zero()));
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+}
+
+TEST_F(ElectionTest, ReleaseStopsServingFirstAndHandsOverWhenNodesAreFree) {
+  become_holder();
+  const Epoch epoch = election_.view().epoch;
+  Election::Output output = take(election_.release(kEu, now_));
+  EXPECT_EQ(election_.role(), Election::Role::releasing);
+  EXPECT_FALSE(election_.holds_lease(now_));
+  ASSERT_EQ(output.questions.size(), 1U);
+  EXPECT_EQ(output.questions[0].kind, QuestionKind::close);
+  EXPECT_EQ(output.questions[0].epoch, epoch);
+  EXPECT_FALSE(output.hand_over);
+  EXPECT_FALSE(answer(granted(question_, 0)).hand_over);
+  output = answer(granted(question_, 1));
+  ASSERT_TRUE(output.hand_over);
+  EXPECT_EQ(output.hand_over->epoch, epoch);
+  EXPECT_EQ(output.hand_over->successor, kEu);
+  // Nothing is asked in that epoch any more, and the successor has the first turn.
+  const Instant released = now_;
+  while (now_ < released + kLease * 9 / 10) {
+    const Question question = next_question();
+    EXPECT_EQ(question.kind, QuestionKind::probe);
+    EXPECT_GT(question.epoch, epoch);
+    if (now_ < released + kLease) {
+      grant(question);
+    }
+  }
+}
+
+TEST_F(ElectionTest, ReleaseWithoutALeaseDoesNothing) {
+  EXPECT_TRUE(election_.release(kEu, now_).questions.empty());
+  become_holder();
+  now_ = election_.lease_end();
+  EXPECT_TRUE(election_.release(kEu, now_).questions.empty());
+}
+
+TEST_F(ElectionTest, TheSuccessorStandsAtOnce) {
+  election_.set_standing(true, 3, now_);
+  refuse_promised(next_question(), kLease);
+  const Election::Output output = take(election_.handed_over(Epoch{1}, kUs, now_));
+  ASSERT_EQ(output.questions.size(), 1U);
+  EXPECT_EQ(output.questions[0].kind, QuestionKind::ask);
+  EXPECT_EQ(output.questions[0].epoch, Epoch{2});
+  grant(question_);
+  EXPECT_TRUE(election_.holds_lease(now_));
+}
+
+TEST_F(ElectionTest, OthersLeaveTheSuccessorTheFirstTurn) {
+  election_.set_standing(true, 0, now_);
+  refuse_promised(next_question(), kLease);
+  take(election_.handed_over(Epoch{1}, kEu, now_));
+  const Instant told = now_;
+  while (election_.role() == Election::Role::follower) {
+    grant(next_question());
+    ASSERT_LT(now_, told + 3 * kLease);
+  }
+  EXPECT_GE(now_ - told, kLease);
+}
+
+TEST_F(ElectionTest, AnOldHandOverIsIgnored) {
+  election_.set_standing(true, 0, now_);
+  take(election_.heard_view({Epoch{4}, kEu, now_ + kLease}, now_));
+  EXPECT_TRUE(election_.handed_over(Epoch{3}, kUs, now_).questions.empty());
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+}
+
+TEST_F(ElectionTest, QuorumIsReachableWhileAWinningSetAnswers) {
+  const Question probe = next_question();
+  EXPECT_FALSE(election_.quorum_reachable(now_));
+  // A refusal is an answer.
+  answer(refused(probe, 0, Verdict::promised, Epoch{1}, kEu, kLease));
+  EXPECT_FALSE(election_.quorum_reachable(now_));
+  answer(refused(probe, 1, Verdict::promised, Epoch{1}, kEu, kLease));
+  EXPECT_TRUE(election_.quorum_reachable(now_));
+  wait(2 * kLease);
+  EXPECT_FALSE(election_.quorum_reachable(now_));
+}
+
+}  // namespace
+}  // namespace regent

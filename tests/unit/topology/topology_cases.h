@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+// The text cases beside the tests.
+namespace regent {
+
+inline std::filesystem::path cases_folder() {
+  return std::filesystem::path(__FILE__).parent_path() / "cases";
+}
+
+inline std::string read_case(const std::string& name) {
+  std::ifstream in(cases_folder() / name);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+}  // namespace regent
