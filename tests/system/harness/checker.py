@@ -1,8 +1,8 @@
 """The promise, checked against what the backends wrote down, ordered by the host's clock."""
 import json
 
-PROMISE = """each epoch belongs to one region, epochs never go back, nothing is written twice, and
-nothing that was acknowledged is missing"""
+PROMISE = ("each epoch belongs to one region, epochs never go back, nothing is written twice, "
+           "and nothing that was acknowledged is missing")
 
 
 def read_records(paths):

@@ -13,7 +13,7 @@ bool contains(const std::string& text, const std::string& part) {
 class ProxyForward : public ::testing::Test {
  protected:
   void serve(Backend::Script script) {
-    backend_ = std::make_unique<Backend>("127.0.72.1", std::move(script));
+    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
     world_.add_backend(kWest, backend_->port());
     world_.start();
   }
@@ -171,7 +171,7 @@ class ProxyStranger : public ProxyForward {
     serve_ok();
     world_.primary(kWest);
     Topology theirs = world_.topology();
-    theirs.gateways[0].host = "127.0.73.1";
+    theirs.gateways[0].host = host(Host::stranger);
     theirs.services[0].hold = std::chrono::milliseconds(150);
     auto credentials = Credentials::load(credential_files(world_.certificates(), self), self);
     EXPECT_TRUE(credentials.ok());
@@ -184,7 +184,7 @@ class ProxyStranger : public ProxyForward {
     EXPECT_TRUE(stranger.data_plane->start().ok());
     stranger.publish(forwarding_to(kWest));
     const Response response =
-        Client("127.0.73.1", world_.topology().services[0].port).post("/", "hello");
+        Client(host(Host::stranger), world_.topology().services[0].port).post("/", "hello");
     EXPECT_NE(response.status, 200U);
     EXPECT_EQ(log_.size(), 0U);
     stranger.data_plane.reset();
@@ -203,8 +203,8 @@ TEST_F(ProxyStranger, AGatewayThatIsNotTheOneMeantIsRefused) {
   // West's port is answered by a gateway with east's certificate.
   Topology swapped = world_.topology();
   swapped.gateways[1].forward_port = world_.topology().gateways[0].forward_port;
-  swapped.gateways[1].host = "127.0.71.1";
-  swapped.gateways[0].host = "127.0.73.1";
+  swapped.gateways[1].host = host(Host::east);
+  swapped.gateways[0].host = host(Host::stranger);
   swapped.services[0].hold = std::chrono::milliseconds(150);
   Plane plane;
   const Identity east{"shop", IdentityRole::gateway, "east", "gw1"};
@@ -216,7 +216,7 @@ TEST_F(ProxyStranger, AGatewayThatIsNotTheOneMeantIsRefused) {
   ASSERT_TRUE(plane.data_plane->start().ok());
   plane.publish(forwarding_to(kWest));
   const Response response =
-      Client("127.0.73.1", world_.topology().services[0].port).post("/", "hello");
+      Client(host(Host::stranger), world_.topology().services[0].port).post("/", "hello");
   plane.data_plane.reset();
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(response.status, 503U);

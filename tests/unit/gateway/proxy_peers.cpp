@@ -271,6 +271,13 @@ Backend::Script answer_ok(Log& log) {
   };
 }
 
+std::string host(Host which) {
+  const auto pid = static_cast<unsigned>(::getpid());
+  return "127." + std::to_string(100 + (pid / 16128) % 100) + "." +
+         std::to_string((pid / 63) % 256) + "." +
+         std::to_string((pid % 63) * 4 + 1 + static_cast<unsigned>(which));
+}
+
 std::uint16_t free_port(const std::string& host) {
   std::uint16_t port = 0;
   ::close(listening(host, port));

@@ -102,6 +102,9 @@ class Log {
 // A script that logs each request and answers it with 200 and "ok".
 Backend::Script answer_ok(Log& log);
 
+// Loopback addresses that only this process uses, so that test programs can run side by side.
+enum class Host { east, west, backends, stranger };
+std::string host(Host which);
 std::uint16_t free_port(const std::string& host);
 // Waits until the condition holds; false when it does not within ten seconds.
 bool eventually(const std::function<bool()>& condition);

@@ -10,7 +10,7 @@ class Proxy : public ::testing::Test {
  protected:
   // A world with one backend in the east that runs the script; east is primary.
   void serve(Backend::Script script) {
-    backend_ = std::make_unique<Backend>("127.0.71.1", std::move(script));
+    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
     world_.add_backend(kEast, backend_->port());
     world_.start();
     world_.primary(kEast);
@@ -339,7 +339,8 @@ TEST_F(Proxy, ATakenPortIsNamed) {
   const Status status = second.start();
   ASSERT_FALSE(status.ok());
   const std::string port = std::to_string(world_.east().port);
-  EXPECT_TRUE(contains(status.error().message, "127.0.71.1:" + port)) << status.error().message;
+  EXPECT_TRUE(contains(status.error().message, host(Host::east) + ":" + port))
+      << status.error().message;
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ class ProxyUpstream : public ::testing::Test {
   // Connects and sends in one task, so that the connection is not there yet.
   void connect(std::uint16_t port, const std::string& data) {
     loop_.run_and_wait([&] {
-      auto made = connect_backend(loop_, Poco::Net::SocketAddress("127.0.71.1", port), user_);
+      auto made =
+          connect_backend(loop_, Poco::Net::SocketAddress(host(Host::backends), port), user_);
       ASSERT_TRUE(made.ok());
       upstream_ = std::move(*made);
       upstream_->begin(user_, &gate_);
@@ -56,7 +57,7 @@ TEST_F(ProxyUpstream, BytesThatHadToWaitAskTheGateAgain) {
   std::atomic<bool> read_on = false;
   std::atomic<std::size_t> received = 0;
   std::atomic<bool> ended = false;
-  Backend backend("127.0.71.1", [&](Peer& peer) {
+  Backend backend(host(Host::backends), [&](Peer& peer) {
     EXPECT_TRUE(eventually([&] { return read_on.load(); }));
     received = peer.read_to_end().size();
     ended = true;
@@ -76,7 +77,7 @@ TEST_F(ProxyUpstream, BytesThatHadToWaitAskTheGateAgain) {
 
 TEST_F(ProxyUpstream, AClosedGateLetsNothingOut) {
   std::atomic<int> seen = 0;
-  Backend backend("127.0.71.1", [&](Peer&) { ++seen; });
+  Backend backend(host(Host::backends), [&](Peer&) { ++seen; });
   gate_.open = false;
   connect(backend.port(), "hello");
   ASSERT_TRUE(eventually([&] { return user_.fenced.load(); }));
@@ -87,14 +88,14 @@ TEST_F(ProxyUpstream, AClosedGateLetsNothingOut) {
 }
 
 TEST_F(ProxyUpstream, ARefusedConnectionIsReported) {
-  connect(free_port("127.0.71.1"), "hello");
+  connect(free_port(host(Host::backends)), "hello");
   ASSERT_TRUE(eventually([&] { return user_.closed.load(); }));
   loop_.run_and_wait([&] { EXPECT_FALSE(upstream_->connected()); });
 }
 
 TEST_F(ProxyUpstream, AClosedIdleConnectionLooksDead) {
   std::atomic<bool> go = false;
-  Backend backend("127.0.71.1", [&](Peer& peer) {
+  Backend backend(host(Host::backends), [&](Peer& peer) {
     peer.read(5);
     EXPECT_TRUE(eventually([&] { return go.load(); }));
   });

@@ -14,8 +14,8 @@ void Plane::publish(Route route) {
 }
 
 World::World(Adjust adjust, ProxyLimits limits) : limits_(limits) {
-  east_.host = "127.0.71.1";
-  west_.host = "127.0.72.1";
+  east_.host = host(Host::east);
+  west_.host = host(Host::west);
   topology_.cluster = "shop";
   topology_.regions.resize(2);
   topology_.regions[0].name = "east";
@@ -26,8 +26,11 @@ World::World(Adjust adjust, ProxyLimits limits) : limits_(limits) {
                         {kWest, "gw1", west_.host, 0, free_port(west_.host), 0}};
   Service service;
   service.name = "orders";
-  // The same port on both hosts: free on one is nearly always free on the other.
-  service.port = free_port(east_.host);
+  // One port on both hosts, and none of the forward ports.
+  do {
+    service.port = free_port(east_.host);
+  } while (service.port == topology_.gateways[0].forward_port ||
+           service.port == topology_.gateways[1].forward_port);
   service.hold = std::chrono::seconds(20);
   service.health.interval = std::chrono::seconds(10);
   service.health.timeout = std::chrono::seconds(5);
@@ -44,7 +47,7 @@ World::World(Adjust adjust, ProxyLimits limits) : limits_(limits) {
         {{"shop", IdentityRole::gateway, topology_.region_name(gateway.region), gateway.name},
          {gateway.host}});
   }
-  holders.push_back({{"shop", IdentityRole::node, "east", "n1"}, {"127.0.71.1"}});
+  holders.push_back({{"shop", IdentityRole::node, "east", "n1"}, {east_.host}});
   const auto made = create_certificate_folder(certificates_, "shop", holders, 1);
   EXPECT_TRUE(made.ok());
 }
@@ -55,12 +58,8 @@ World::~World() {
   std::filesystem::remove_all(certificates_);
 }
 
-const std::string& World::backend_host(RegionId region) const {
-  return region == kEast ? east_.host : west_.host;
-}
-
 void World::add_backend(RegionId region, std::uint16_t port) {
-  topology_.services[0].backends[region.value].push_back({backend_host(region), port});
+  topology_.services[0].backends[region.value].push_back({host(Host::backends), port});
 }
 
 void World::start() {

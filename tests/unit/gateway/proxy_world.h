@@ -60,7 +60,6 @@ class World {
 
   Plane& east() { return east_; }
   Plane& west() { return west_; }
-  const std::string& backend_host(RegionId region) const;
   Topology& topology() { return topology_; }
   const std::string& certificates() const { return certificates_; }
 

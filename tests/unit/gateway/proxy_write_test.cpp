@@ -15,7 +15,7 @@ bool contains(const std::string& text, const std::string& part) {
 class ProxyWrite : public ::testing::Test {
  protected:
   void serve(Backend::Script script) {
-    backend_ = std::make_unique<Backend>("127.0.71.1", std::move(script));
+    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
     world_.add_backend(kEast, backend_->port());
     world_.start();
   }
