@@ -58,10 +58,19 @@ void Control::backends_changed(std::vector<std::uint32_t> healthy_by_service) {
 
 void Control::run() {
   loop_.run([this] { return settle(); });
+  answer_all_waiting();
+}
+
+void Control::answer_all_waiting() {
   for (auto& [token, promise] : waiting_) {
     promise.set_value({token, SwitchoverOutcome::not_possible, "this gateway is stopping", {}, {}});
   }
   waiting_.clear();
+}
+
+void Control::abandon_switchovers() {
+  // A loop that takes no more tasks has answered them, or will when it ends.
+  static_cast<void>(loop_.post([this] { answer_all_waiting(); }));
 }
 
 void Control::stop() {
@@ -80,7 +89,7 @@ Instant Control::settle() {
   mirror(now);
   report_links(outbox_);
   report_topologies();
-  report_election(now);
+  report_election(outbox_, now);
   outbox_ = {};
   renew_status(now);
   return member_.next_deadline(now);
@@ -174,7 +183,8 @@ void Control::log_topology(const std::string& peer, bool match, const std::strin
              {"ours", "version " + std::to_string(topology_.version) + ", " + topology_.hash}});
 }
 
-void Control::report_election(Instant now) {
+void Control::report_election(const Outbox& outbox, Instant now) {
+  planned_ |= outbox.handed_over;
   const Election& election = member_.election();
   if (last_role_ == Election::Role::candidate && election.role() != last_role_) {
     metrics_.count_election(election.role() == Election::Role::holder ? "won" : "lost");
@@ -188,14 +198,13 @@ void Control::report_election(Instant now) {
     if (!without_primary_) without_primary_ = now;
   } else {
     if (last_primary_ != kNoRegion && published_.primary != last_primary_) {
-      metrics_.count_primary_change(last_draining_ ? "switchover" : "failover");
-      if (without_primary_) metrics_.observe_failover(now - *without_primary_);
+      metrics_.count_primary_change(planned_ ? "switchover" : "failover");
+      if (without_primary_ && !planned_) metrics_.observe_failover(now - *without_primary_);
     }
     without_primary_.reset();
     last_primary_ = published_.primary;
-    last_draining_ = false;
+    planned_ = false;
   }
-  last_draining_ |= published_.draining;
 }
 
 void Control::renew_status(Instant now) {

@@ -48,19 +48,22 @@ class Control final : public ControlPort {
 
   void run();
   void stop();
+  // Ends the waiting of operators whose switchover is under way; the switchover itself goes on.
+  void abandon_switchovers();
 
   std::shared_ptr<const GatewayStatus> status() const override;
   SwitchoverReply switchover(const std::string& to, Duration timeout) override;
 
  private:
   Instant settle();
+  void answer_all_waiting();
   void publish(Instant now);
   void mirror(Instant now);
   void send(Outbox& outbox);
   void report_links(const Outbox& outbox);
   void report_topologies();
   void log_topology(const std::string& peer, bool match, const std::string& theirs) const;
-  void report_election(Instant now);
+  void report_election(const Outbox& outbox, Instant now);
   void renew_status(Instant now);
 
   const Topology& topology_;
@@ -86,7 +89,7 @@ class Control final : public ControlPort {
   Election::Role last_role_ = Election::Role::follower;
   bool last_quorum_ = false;
   RegionId last_primary_ = kNoRegion;       // the last one known
-  bool last_draining_ = false;              // whether it was handing over when it went
+  bool planned_ = false;                    // it handed over
   std::optional<Instant> without_primary_;  // since when none is known
 
   mutable std::mutex status_mutex_;

@@ -53,6 +53,7 @@ struct Gateway::Parts final : Network::Handler {
   }
 
   ~Parts() override {
+    control.abandon_switchovers();
     admin.reset();
     data_plane.stop();
     network.stop();

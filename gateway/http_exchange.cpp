@@ -11,6 +11,7 @@ namespace {
 // A body up to this size is copied behind the head, to leave in one system call.
 constexpr std::size_t kJoinBytes = 16 * 1024;
 // After the gateways of the primary region were tried in vain.
+constexpr const char* kNoPrimary = "no primary region is known at present; try again";
 constexpr Duration kForwardRetry = std::chrono::milliseconds(50);
 
 double seconds(Duration duration) {
@@ -74,7 +75,7 @@ void HttpExchange::place_request() {
     case Place::forward:
       return go_forward();
     case Place::hold:
-      return hold("no primary region is known at present; try again");
+      return hold(kNoPrimary);
     case Place::no_backend:
       return fail({503, "no_backend",
                    "no healthy backend of " + service().name + " in " + context_.region_name, false,
@@ -109,6 +110,7 @@ void HttpExchange::go_forward() {
   const Route& route = context_.route.get();
   if (next_gateway_ >= route.forward_to.size()) {
     retry_at_ = boot_now() + kForwardRetry;
+    if (route.primary == kNoRegion) return hold(kNoPrimary);
     return hold("no gateway of the primary region " + context_.topology.region_name(route.primary) +
                 " takes the request; try again");
   }
@@ -261,8 +263,8 @@ void HttpExchange::retry_or_fail(bool nothing_sent, const Error& reason) {
 bool HttpExchange::client_gone() {
   client_gone_ = true;
   if (phase_ == Phase::idle) return false;
-  const bool write_is_out =
-      counted_ && body_done_ && upstream_->sent_any() && upstream_->queued_bytes() == 0;
+  const bool write_is_out = counted_ && phase_ == Phase::sending && body_done_ &&
+                            upstream_->sent_any() && upstream_->queued_bytes() == 0;
   if (write_is_out) {
     // The backend is at work on it; a switchover has to wait for that.
     if (upstream_paused_) upstream_->resume_reading();
@@ -299,6 +301,11 @@ void HttpExchange::tick(Instant now) {
     if (phase_ == Phase::answering) return break_answer();
     return retry_or_fail(!upstream_->sent_any(),
                          {ErrorCode::unavailable, "the link to the primary region was lost"});
+  }
+  if (upstream_paused_) {  // it is the client that is slow
+    const std::size_t queued = client_.queued_bytes();
+    if (queued < client_queue_) touch();
+    client_queue_ = queued;
   }
   const Duration quiet = now - progress_;
   const ProxyLimits& limits = context_.limits;

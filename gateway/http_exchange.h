@@ -165,6 +165,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   AnswerFraming framing_ = AnswerFraming::none;
   bool answer_keep_alive_ = false;  // the client's connection
   bool upstream_paused_ = false;
+  std::size_t client_queue_ = 0;  // while paused, at the last tick
   bool client_gone_ = false;
   unsigned answer_code_ = 0;
 };

@@ -86,7 +86,7 @@ if changed then redis.call('DEL', route) end
 redis.call('HSET', route, 'updated_ms', string.format('%.0f', now), unpack(fields))
 redis.call('PEXPIREAT', route, string.format('%.0f', expires))
 if changed then redis.call('PUBLISH', route, json) end
-if differs(last) then redis.call('XADD', history, 'MAXLEN', '~', '1000', '*', unpack(fields)) end
+if differs(last) then redis.call('XADD', history, 'MAXLEN', '1000', '*', unpack(fields)) end
 return {'written', epoch}
 )lua";
 

@@ -8,9 +8,6 @@ namespace {
 
 // Rounds kept open at once; answers to older ones are of no use any more.
 constexpr std::size_t kMaxOpenRounds = 12;
-// An epoch beyond this was never reached by counting: whoever names one is broken, and following
-// it would use up the number space.
-constexpr Epoch kMaxEpoch{std::uint64_t{1} << 62};
 
 Instant later(Instant instant, Duration span) {
   return instant == kNever ? kNever : instant + span;
@@ -78,8 +75,9 @@ Election::Output Election::answers(std::span<const Answer> answers, Instant now)
     });
     if (round == rounds_.end()) continue;
     observe(answer, now);
-    round->ballot.set(answer.node,
-                      answer.verdict == Verdict::granted ? Vote::granted : Vote::refused);
+    const bool granted = answer.verdict == Verdict::granted;
+    round->refused |= !granted;
+    round->ballot.set(answer.node, granted ? Vote::granted : Vote::refused);
   }
   // Learning of a higher epoch ends a reign or a candidacy before its rounds are looked at.
   const bool office = !std::holds_alternative<Follower>(role_);
@@ -91,7 +89,11 @@ Election::Output Election::answers(std::span<const Answer> answers, Instant now)
     return output;
   }
   for (std::size_t i = 0; i < rounds_.size(); ++i) {
-    if (rounds_[i].settled || rounds_[i].ballot.outcome() == Outcome::pending) continue;
+    if (rounds_[i].settled) continue;
+    if (rounds_[i].ballot.outcome() == Outcome::pending) {
+      still_pending(rounds_[i], now);
+      continue;
+    }
     rounds_[i].settled = true;
     const Round round = rounds_[i];  // what follows may open or drop rounds
     settle(round, now, output);
@@ -121,6 +123,18 @@ void Election::settle(const Round& round, Instant now, Output& output) {
         become_follower(now, config_.probe_every(), output);
       }
       return;
+  }
+}
+
+// Some have answered, and those that have not may never do: the rest of the cluster must not wait
+// for them.
+void Election::still_pending(const Round& round, Instant now) {
+  if (round.question.kind == QuestionKind::probe && std::holds_alternative<Follower>(role_)) {
+    if (round.question.epoch <= highest_) return;  // to join, or overtaken
+    watch_promises(now);
+    schedule_probe(now);
+  } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    if (round.refused) candidate->give_up = std::min(candidate->give_up, now + config_.stagger());
   }
 }
 
@@ -184,12 +198,18 @@ void Election::probe_lost(const Round& round, Instant now) {
     std::get<Follower>(role_).probe_at = now;  // the question has changed: put the new one at once
     return;
   }
-  const Instant free_at = quorum_free_at(now);
-  if (free_at == kNever || free_at > now) {
-    free_since_ = free_at;
-    turn_jitter_ = draw_jitter();
-  }
+  watch_promises(now);
   schedule_probe(now);
+}
+
+// Moves the turn to when enough promises run out, if that is still to come.
+void Election::watch_promises(Instant now) {
+  const Instant free_at = quorum_free_at(now);
+  if (free_at != kNever && free_at <= now) return;
+  const bool moved = free_since_ == kNever || free_at == kNever ||
+                     std::chrono::abs(free_at - free_since_) > config_.jitter();
+  free_since_ = free_at;
+  if (moved) turn_jitter_ = draw_jitter();
 }
 
 Instant Election::quorum_free_at(Instant now) const {
@@ -285,7 +305,12 @@ void Election::send_release(Epoch epoch, Instant now, Output& output) {
 
 Election::Output Election::heard_view(const PrimaryView& view, Instant now) {
   Output output;
+  if (view.epoch <= given_back_ && now < given_back_until_) return output;  // said before it knew
   saw_epoch(view.epoch, view.primary, output);
+  if (view.epoch == highest_ && view.primary == config_.region && highest_ == not_joinable_ &&
+      view.until > now) {
+    not_joinable_ = Epoch{highest_.value - 1};  // a sibling serves in it: worth another try
+  }
   const auto* holder = std::get_if<Holder>(&role_);
   const auto* candidate = std::get_if<Candidate>(&role_);
   if ((holder != nullptr && holder->epoch < highest_) ||
@@ -321,7 +346,10 @@ Election::Output Election::release(RegionId successor, Instant now) {
 Election::Output Election::handed_over(Epoch epoch, RegionId successor, Instant now) {
   Output output;
   saw_epoch(epoch, kNoRegion, output);
+  if (epoch > highest_) return output;  // no epoch that was ever counted to
   not_joinable_ = std::max(not_joinable_, epoch);
+  given_back_ = std::max(given_back_, epoch);
+  given_back_until_ = now + config_.lease;
   if (heard_.epoch <= epoch) heard_.until = Instant::min();
   output.changed = true;
   if (epoch < highest_ || !std::holds_alternative<Follower>(role_)) return output;

@@ -128,12 +128,14 @@ class Election {
     Instant until;  // answers later than this are of no use
     Ballot ballot;
     bool settled = false;
+    bool refused = false;  // by anybody
   };
 
   void open_round(QuestionKind kind, Epoch epoch, Duration lease, Instant now, Output& output);
   void observe(const Answer& answer, Instant now);
   void saw_epoch(Epoch epoch, RegionId supporter, Output& output);
   void settle(const Round& round, Instant now, Output& output);
+  void still_pending(const Round& round, Instant now);
   void probe_won(const Round& round, Instant now, Output& output);
   void probe_lost(const Round& round, Instant now);
   void ask_won(const Round& round, Instant now, Output& output);
@@ -142,6 +144,7 @@ class Election {
   bool may_stand(Instant now) const;
   Instant quorum_free_at(Instant now) const;
   Duration draw_jitter();
+  void watch_promises(Instant now);
   Instant turn_at() const;
   void schedule_probe(Instant now);
 
@@ -161,6 +164,8 @@ class Election {
   RegionId supporter_ = kNoRegion;  // a region that nodes support in highest_
   Epoch not_joinable_;              // highest epoch found closed or split for us
   Epoch released_;                  // highest epoch this incarnation gave back
+  Epoch given_back_;                // highest epoch that its holder is known to have given back
+  Instant given_back_until_{};      // while late words about it may still come
   PrimaryView heard_;               // best view of others
 
   bool eligible_ = false;

@@ -33,6 +33,9 @@ struct Tagged {
 
 // The fencing token: number of a primary's reign, growing for ever. 0 = no epoch yet.
 using Epoch = Tagged<struct EpochTag, std::uint64_t>;
+// An epoch beyond this was never reached by counting: whoever names one is broken, and following it
+// would use up the number space.
+inline constexpr Epoch kMaxEpoch{std::uint64_t{1} << 62};
 // One life of one gateway process, drawn at random when it starts. 0 = unknown.
 using Incarnation = Tagged<struct IncarnationTag, std::uint64_t>;
 // One question to all regions and the answers to it, drawn at random.
@@ -41,7 +44,7 @@ using RoundId = Tagged<struct RoundTag, std::uint64_t>;
 // Places in the topology, as indices into its sorted lists (topology/topology.h). They mean the
 // same in two processes only when both have the same topology hash; on the wire there are names.
 using RegionId = Tagged<struct RegionTag, std::uint16_t>;
-using NodeId = Tagged<struct NodeTag, std::uint32_t>;        // also the leaf of the quorum tree
+using NodeId = Tagged<struct NodeTag, std::uint32_t>;  // also the leaf of the quorum tree
 using GatewayId = Tagged<struct GatewayTag, std::uint16_t>;
 inline constexpr RegionId kNoRegion{0xffff};
 inline constexpr NodeId kNoNode{0xffffffff};

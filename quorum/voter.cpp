@@ -45,7 +45,9 @@ Duration Voter::wait(Incarnation asking, Instant now) const {
 }
 
 Verdict Voter::judge(const Question& question, Instant now) const {
-  if (question.epoch < record_.epoch || question.epoch == Epoch{}) return Verdict::stale;
+  if (question.epoch < record_.epoch || question.epoch == Epoch{} || question.epoch > kMaxEpoch) {
+    return Verdict::stale;
+  }
   const bool giving_back =
       question.kind == QuestionKind::release || question.kind == QuestionKind::close;
   if (question.epoch == record_.epoch) {

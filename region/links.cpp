@@ -88,8 +88,8 @@ void Links::measure(Peer& peer, const Heartbeat& heartbeat, Instant now) const {
   const bool known = echoed != 0 && echoed <= peer.sent && peer.sent - echoed < kRememberedSends;
   if (!known || heartbeat.heard_ago < Duration::zero()) return;
   const Instant sent = peer.sent_at[echoed % kRememberedSends];
+  if (heartbeat.heard_ago > now - sent) return;  // longer than our word has been out
   const Duration held = at_least_here(heartbeat.heard_ago, drift_);
-  if (sent + held > now) return;  // it claims to have held our word longer than we know it
   peer.heard_us_at = std::max(peer.heard_us_at, sent);
   peer.round_trip = now - sent - held;
   if (heartbeat.lease_left > Duration::zero()) {

@@ -61,11 +61,16 @@ void Member::from_gateway(GatewayId gateway, std::uint64_t connection, const Pee
     if (passed_on_.erase(reply->id) == 1) out.switchovers.emplace_back(reply->id, *reply);
   } else if (const auto* drain = std::get_if<DrainRequest>(&message)) {
     if (topology_.gateway(gateway).region == region_)
-      on_drain_request(connection, *drain, now, out);
+      on_drain_request(gateway, connection, *drain, now, out);
   } else if (const auto* drained = std::get_if<Drained>(&message)) {
     if (handover_ && drained->epoch == handover_->epoch) std::erase(handover_->siblings, gateway);
   } else if (const auto* hand_over = std::get_if<HandOver>(&message)) {
-    apply(election_.handed_over(hand_over->epoch, hand_over->successor, now), now, out);
+    // Only who held the epoch can give it back.
+    const PrimaryView known = election_.view();
+    if (known.epoch == hand_over->epoch && known.primary == topology_.gateway(gateway).region) {
+      out.handed_over = true;
+      apply(election_.handed_over(hand_over->epoch, hand_over->successor, now), now, out);
+    }
   }
 }
 
@@ -91,7 +96,7 @@ void Member::on_round(GatewayId gateway, std::uint64_t connection, const RoundMe
 
 void Member::on_heartbeat(GatewayId gateway, const Heartbeat& heartbeat, Instant now, Outbox& out) {
   if (!links_.heard(gateway, heartbeat, now) || !links_.topology_match(gateway)) return;
-  const Instant until = links_.lease_until(gateway);
+  const Instant until = std::min(links_.lease_until(gateway), now + topology_.timing.lease);
   if (heartbeat.primary != kNoRegion && until > now) {
     apply(election_.heard_view({heartbeat.epoch, heartbeat.primary, until}, now), now, out);
   }
@@ -247,10 +252,19 @@ bool Member::better_may_be_starting(Instant now) const {
   return false;
 }
 
+// Whether this is the first of its region's gateways that serve: one of them acts for all.
+bool Member::leads_siblings(Instant now) const {
+  const auto& siblings = topology_.region(region_).gateways;
+  return std::none_of(siblings.begin(), siblings.end(), [&](GatewayId sibling) {
+    const Heartbeat* last = links_.last(sibling);
+    return sibling < self_ && last != nullptr && last->serving && !links_.suspect(sibling, now);
+  });
+}
+
 void Member::consider_failback(Instant now, Outbox& out) {
   if (!topology_.failback.automatic) return;
   std::optional<RegionId> preferred;
-  if (election_.holds_lease(now) && !handover_) {
+  if (election_.holds_lease(now) && !handover_ && leads_siblings(now)) {
     for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
       const TopologyRegion& region = topology_.regions[i];
       const RegionId best = preferred.value_or(region_);

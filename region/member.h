@@ -25,7 +25,8 @@ struct Outbox {
   std::vector<GatewayId> reconnect;                            // silent for too long: dial again
   std::vector<Links::Change> link_changes;
   std::vector<std::pair<std::uint64_t, SwitchoverReply>> switchovers;  // by token: finished
-  bool changed = false;  // role, lease, draining or view: publish it before sending
+  bool handed_over = false;  // the epoch known so far was given back: the next one is planned
+  bool changed = false;      // role, lease, draining or view: publish it before sending
 };
 
 // One gateway as a member of the cluster: its election, its links, the tallies it makes for others,
@@ -98,13 +99,14 @@ class Member {
   bool goes_before(RegionId other) const;
   unsigned rank(Instant now) const;
   bool better_may_be_starting(Instant now) const;
+  bool leads_siblings(Instant now) const;
   void consider_failback(Instant now, Outbox& out);
 
   void begin_handover(RegionId to, Duration timeout, std::optional<Asker> asker, Instant now,
                       Outbox& out);
   std::optional<SwitchoverReply> refusal(RegionId to, Instant now) const;
-  void on_drain_request(std::uint64_t connection, const DrainRequest& request, Instant now,
-                        Outbox& out);
+  void on_drain_request(GatewayId gateway, std::uint64_t connection, const DrainRequest& request,
+                        Instant now, Outbox& out);
   void advance_handover(Instant now, std::int64_t writes_in_flight, Outbox& out);
   void released(const Election::Output::HandOver& hand_over, Instant now, Outbox& out);
   void finish_handover(SwitchoverOutcome outcome, std::string message, Instant now, Outbox& out);

@@ -93,9 +93,14 @@ void Member::begin_handover(RegionId to, Duration timeout, std::optional<Asker> 
   out.changed = true;
 }
 
-void Member::on_drain_request(std::uint64_t connection, const DrainRequest& request, Instant now,
-                              Outbox& out) {
-  if (handover_) return;
+void Member::on_drain_request(GatewayId gateway, std::uint64_t connection,
+                              const DrainRequest& request, Instant now, Outbox& out) {
+  if (handover_) {
+    // Two siblings began at once: the first in the topology's order goes on, the other joins in.
+    const bool yields = draining() && !handover_->initiator && gateway < self_;
+    if (!yields) return;
+    finish_handover(SwitchoverOutcome::not_possible, "another switchover is under way", now, out);
+  }
   const bool holds = election_.holds_lease(now) && election_.view().epoch == request.epoch;
   if (!holds) {
     out.replies.emplace_back(connection, Drained{request.epoch});
@@ -114,6 +119,10 @@ void Member::on_drain_request(std::uint64_t connection, const DrainRequest& requ
 
 void Member::advance_handover(Instant now, std::int64_t writes_in_flight, Outbox& out) {
   if (!handover_) return;
+  // One that fell silent need not be waited for: its promises keep the successor waiting instead.
+  std::erase_if(handover_->siblings, [&](GatewayId sibling) {
+    return links_.suspect(sibling, now) || !links_.last(sibling)->serving;
+  });
   const bool late = now >= handover_->deadline;
   switch (handover_->stage) {
     case Handover::Stage::draining:
@@ -166,6 +175,7 @@ void Member::released(const Election::Output::HandOver& hand_over, Instant now, 
     out.to_gateways.emplace_back(GatewayId{i}, HandOver{hand_over.epoch, hand_over.successor});
   }
   handover_->stage = Handover::Stage::waiting;
+  out.handed_over = true;
   apply(election_.handed_over(hand_over.epoch, hand_over.successor, now), now, out);
 }
 

@@ -35,17 +35,21 @@ void Proofs::attach(TallyMessage& message, Carried& carried) const {
 
 bool Proofs::admit(const Endpoint& peer, TallyMessage& message, Instant now) {
   bool missing = false;
-  std::erase_if(message.answers, [&](SignedAnswer& answer) {
+  std::vector<SignedAnswer> admitted;
+  for (SignedAnswer& answer : message.answers) {
     const Status genuine = check(peer, answer, missing);
-    if (genuine.ok()) return false;
+    if (genuine.ok()) {
+      admitted.push_back(std::move(answer));
+      continue;
+    }
     const std::string from = policy_.describe(peer);
     const std::string node = policy_.describe(answer.answer.node);
     if (limiter_.pass(from + node + genuine.error().message, now)) {
       log_event(LogLevel::warning, "answer refused",
                 {{"from", from}, {"signer", node}, {"reason", genuine.error().message}});
     }
-    return true;
-  });
+  }
+  message.answers = std::move(admitted);
   return missing;
 }
 
@@ -56,7 +60,8 @@ Status Proofs::check(const Endpoint& peer, SignedAnswer& answer, bool& missing) 
     return Error{ErrorCode::refused, "the answer is not this peer's to give"};
   }
   const std::string& fingerprint = answer.fingerprint;
-  if (!verifier_.knows(fingerprint)) {
+  if (!verifier_.knows(fingerprint) ||
+      (!answer.certificate.empty() && !kept_.contains(fingerprint))) {
     const auto kept = kept_.find(fingerprint);
     if (answer.certificate.empty() && kept != kept_.end()) answer.certificate = kept->second;
     if (answer.certificate.empty()) {

@@ -281,8 +281,11 @@ Status VoteStore::create() {
     if (done.ok()) done = fresh.save(row_of(topology_, self_, VoteRecord{}));
     if (!done.ok()) return done;
   }
-  fs::rename(unfinished, path_, error);
-  if (error) return folder_error(path_, error.message());
+  // A hard link fails where a rename would replace the store of another process that was faster.
+  if (::link(unfinished.c_str(), path_.c_str()) != 0 && errno != EEXIST) {
+    return folder_error(path_, errno_text(errno));
+  }
+  fs::remove(unfinished, error);
   return sync_folder(fs::path(path_).parent_path());
 }
 

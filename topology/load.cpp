@@ -19,8 +19,8 @@ using std::chrono::milliseconds;
 void parse_timing(const Field& field, Timing& timing) {
   const Section section(field, {"heartbeat", "lease", "election_window", "clock_drift_ppm"});
   section.duration("heartbeat", milliseconds(1), hours(1), timing.heartbeat);
-  section.duration("lease", milliseconds(1), hours(24), timing.lease);
-  section.duration("election_window", milliseconds(1), hours(24), timing.election_window);
+  section.duration("lease", milliseconds(1), hours(1), timing.lease);
+  section.duration("election_window", milliseconds(1), hours(1), timing.election_window);
   section.integer("clock_drift_ppm", 0, 100'000, timing.clock_drift_ppm);
 }
 

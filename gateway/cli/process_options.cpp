@@ -16,8 +16,9 @@ void add_process_options(CLI::App& command, ProcessOptions& options, bool data_r
   command.add_option("--certs", options.certs, "Folder with ca.crt, REGION.NAME.crt and .key")
       ->required()
       ->envname("REGENT_CERTS");
-  command.add_option("--data", options.data, "Folder for what must survive a restart")
-      ->required(data_required);
+  const char* purpose = data_required ? "Folder of the vote, which must survive a restart"
+                                      : "Accepted for symmetry: a gateway keeps nothing on disk";
+  command.add_option("--data", options.data, purpose)->required(data_required);
 }
 
 std::optional<Topology> load_or_report(const std::string& file) {
