@@ -47,9 +47,15 @@ struct ConnectionState {
   std::unique_ptr<ConnectionDeadlines::Watch> watch;
 };
 
+constexpr Poco::Int64 kMaxDrainBytes = 1024 * 1024;  // of a body that is refused
+
 // The body, or nothing when it is longer than it may be.
 std::optional<std::string> read_body(HTTPServerRequest& request) {
-  if (request.getContentLength64() > static_cast<Poco::Int64>(AdminServer::kMaxBodyBytes)) {
+  const Poco::Int64 announced = request.getContentLength64();
+  if (announced > static_cast<Poco::Int64>(AdminServer::kMaxBodyBytes)) {
+    // Taking in what is not much too long lets the caller read the answer before the connection
+    // ends.
+    if (announced <= kMaxDrainBytes) request.stream().ignore(announced);
     return std::nullopt;
   }
   std::string body(AdminServer::kMaxBodyBytes + 1, '\0');

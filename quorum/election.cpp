@@ -205,9 +205,10 @@ void Election::probe_lost(const Round& round, Instant now) {
 // Moves the turn to when enough promises run out, if that is still to come.
 void Election::watch_promises(Instant now) {
   const Instant free_at = quorum_free_at(now);
-  if (free_at != kNever && free_at <= now) return;
-  const bool moved = free_since_ == kNever || free_at == kNever ||
-                     std::chrono::abs(free_at - free_since_) > config_.jitter();
+  if (free_at <= now) return;
+  const bool moved =
+      free_at != kNever &&
+      (free_since_ == kNever || std::chrono::abs(free_at - free_since_) > config_.jitter());
   free_since_ = free_at;
   if (moved) turn_jitter_ = draw_jitter();
 }
