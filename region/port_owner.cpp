@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -17,10 +19,22 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Inodes of the sockets that listen on the port. The kernel writes addresses as hexadecimal words
-// in host byte order; only the port is compared, since a listener on every address (0.0.0.0, ::)
-// takes it from the others.
-std::set<std::string> listening_inodes(const char* table, std::uint16_t port) {
+// An address as the kernel's tables write it: hexadecimal words in host byte order.
+std::string table_host(const Poco::Net::IPAddress& host) {
+  std::string text;
+  for (poco_socklen_t at = 0; at < host.length(); at += sizeof(std::uint32_t)) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, static_cast<const char*>(host.addr()) + at, sizeof word);
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08X", word);
+    text += digits;
+  }
+  return text;
+}
+
+// Inodes of the sockets that listen on the address, or on its port at every address (0.0.0.0, ::).
+std::set<std::string> listening_inodes(const char* table, const Poco::Net::SocketAddress& address) {
+  const std::string host = table_host(address.host());
   std::set<std::string> inodes;
   std::ifstream file(table);
   std::string line;
@@ -34,7 +48,10 @@ std::set<std::string> listening_inodes(const char* table, std::uint16_t port) {
     if (state != "0A" || colon == std::string::npos) continue;
     unsigned found = 0;
     std::from_chars(local.data() + colon + 1, local.data() + local.size(), found, 16);
-    if (found == port) inodes.insert("socket:[" + inode + "]");
+    const std::string at = local.substr(0, colon);
+    const bool everywhere = at.find_first_not_of('0') == std::string::npos;
+    if (found == address.port() && (at == host || everywhere))
+      inodes.insert("socket:[" + inode + "]");
   }
   return inodes;
 }
@@ -53,8 +70,8 @@ bool holds_one_of(const fs::path& process, const std::set<std::string>& inodes) 
 }  // namespace
 
 std::string port_owner(const Poco::Net::SocketAddress& address) {
-  std::set<std::string> inodes = listening_inodes("/proc/net/tcp", address.port());
-  inodes.merge(listening_inodes("/proc/net/tcp6", address.port()));
+  std::set<std::string> inodes = listening_inodes("/proc/net/tcp", address);
+  inodes.merge(listening_inodes("/proc/net/tcp6", address));
   if (inodes.empty()) return {};
   std::error_code error;
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
