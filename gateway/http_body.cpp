@@ -111,9 +111,11 @@ BodyReader::State BodyReader::chunk_byte(char c) {
     case State::trailer_first:
       if (c == '\r') return State::last_lf;
       if (c == ' ' || c == '\t' || c == ':') return State::bad;
+      trailer_named_ = false;
       [[fallthrough]];
     case State::trailer_line:
-      if (c == '\r') return State::trailer_lf;
+      if (c == '\r') return trailer_named_ ? State::trailer_lf : State::bad;
+      trailer_named_ |= c == ':';
       return allowed_in_line(c) && ++line_bytes_ <= kMaxTrailerBytes ? State::trailer_line
                                                                      : State::bad;
     case State::trailer_lf:

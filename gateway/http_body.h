@@ -57,6 +57,7 @@ class BodyReader {
 
   State state_ = State::done;
   std::uint64_t left_ = 0;      // of the body or of the chunk
+  bool trailer_named_ = false;  // the present trailer has its colon
   std::size_t line_bytes_ = 0;  // of the present chunk line, or of all trailers
 };
 

@@ -137,7 +137,11 @@ class ResponseParser final : public HeadParser<false> {
 }  // namespace
 
 bool is_regent_header(const HeaderField& field) {
-  return field.id == FieldId::unknown && starts_ignoring_case(field.name, "regent-");
+  // Many servers make one variable of a-b and a_b.
+  constexpr std::size_t kPrefix = std::string_view("regent").size();
+  return field.id == FieldId::unknown && field.name.size() > kPrefix &&
+         starts_ignoring_case(field.name, "regent") &&
+         (field.name[kPrefix] == '-' || field.name[kPrefix] == '_');
 }
 
 bool MessageHead::hop_by_hop(const HeaderField& field) const {

@@ -71,7 +71,8 @@ TEST(HttpBody, MalformedChunksAreFound) {
                                "0\r\n\r\r",
                                "0\r\n: x\r\n\r\n",
                                long_line,
-                               long_trailer};
+                               long_trailer,
+                               "0\r\nno colon\r\n\r\n"};
   for (const std::string& input : cases) {
     EXPECT_TRUE(read(BodyReader::chunked(), input, input.size()).bad) << input;
     EXPECT_TRUE(read(BodyReader::chunked(), input, 1).bad) << input;

@@ -28,14 +28,16 @@ std::string answer(const std::string& text, AnswerHeadOptions options, bool is_h
 }
 
 TEST(HttpRewrite, RequestKeepsEndToEndHeadersOnly) {
-  EXPECT_EQ(request("POST /orders?x=1 HTTP/1.1\r\nHost: shop\r\nAccept: */*\r\n"
-                    "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"
-                    "TE: trailers\r\nUpgrade: h2c\r\nProxy-Authorization: x\r\n"
-                    "Regent-Epoch: 99\r\nREGENT-Service: evil\r\nregent-anything: x\r\n"
-                    "Content-Length: 3\r\n\r\n"),
-            "POST /orders?x=1 HTTP/1.1\r\nHost: shop\r\nAccept: */*\r\nContent-Length: 3\r\n"
-            "X-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\nVia: 1.1 regent\r\n"
-            "Regent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n");
+  EXPECT_EQ(
+      request(
+          "POST /orders?x=1 HTTP/1.1\r\nHost: shop\r\nAccept: */*\r\n"
+          "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"
+          "TE: trailers\r\nUpgrade: h2c\r\nProxy-Authorization: x\r\n"
+          "Regent-Epoch: 99\r\nREGENT-Service: evil\r\nRegent_Epoch: 98\r\nregent-anything: x\r\n"
+          "Content-Length: 3\r\n\r\n"),
+      "POST /orders?x=1 HTTP/1.1\r\nHost: shop\r\nAccept: */*\r\nContent-Length: 3\r\n"
+      "X-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\nVia: 1.1 regent\r\n"
+      "Regent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n");
 }
 
 TEST(HttpRewrite, HostAndFramingCannotBeNamedAway) {
