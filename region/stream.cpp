@@ -151,7 +151,7 @@ void Stream::State::update_interest() {
   const bool read = !connecting && !paused && !input_ended;
   const bool write = connecting || queue.size() > 0;
   // A socket whose two directions are shut signals a hang-up for ever; with nothing left to read
-  // for now, it must leave the poll set, or the loop would spin.
+  // it must leave the poll set, or the loop would spin.
   if (!read && !write && finished) {
     if (watched) loop.unwatch(*socket);
     watched = false;
