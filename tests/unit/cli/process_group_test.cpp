@@ -85,10 +85,11 @@ TEST(ProcessGroupTest, PassesLinesOnAndTellsHowChildrenEnd) {
   });
   EXPECT_EQ(process.wait(), 1);
   for (const std::string line :
-       {"a | one\na | two\n", "b | half\n", "regent local: a ended with exit code 3\n",
+       {"a | one\n", "a | two\n", "b | half\n", "regent local: a ended with exit code 3\n",
         "regent local: b was ended by signal 9 (Killed)\n"}) {
     EXPECT_NE(process.text().find(line), std::string::npos) << line << "in\n" << process.text();
   }
+  EXPECT_LT(process.text().find("a | one"), process.text().find("a | two"));
 }
 
 TEST(ProcessGroupTest, ASignalStopsAllChildren) {
