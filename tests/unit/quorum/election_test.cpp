@@ -234,6 +234,28 @@ TEST_F(ElectionTest, ALostCandidacyIsReleasedAndItsEpochNotAskedAgain) {
   }
 }
 
+TEST_F(ElectionTest, ARefusedCandidateDoesNotWaitForTheSilentOnes) {
+  become_candidate();
+  answer(granted(question_, 0));
+  EXPECT_EQ(election_.next_deadline(), now_ + kWindow);
+  answer(refused(question_, 1, Verdict::voted, question_.epoch, kEu, Duration::zero()));
+  EXPECT_EQ(election_.role(), Election::Role::candidate);  // the third node may still decide
+  EXPECT_LE(election_.next_deadline(), now_ + kLease / 10);
+  now_ = election_.next_deadline();
+  tick();
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+}
+
+TEST_F(ElectionTest, AFollowerComesBackAtItsTurnThoughSomebodyIsSilent) {
+  election_.set_standing(true, 0, now_);
+  const Question probe = next_question();
+  const Duration left = milliseconds(100);
+  answer(granted(probe, 0));
+  answer(refused(probe, 1, Verdict::promised, Epoch{}, kNoRegion, left));
+  EXPECT_GE(election_.next_deadline(), now_ + left);
+  EXPECT_LE(election_.next_deadline(), now_ + left + kLease / 30);  // not a third of the lease
+}
+
 TEST_F(ElectionTest, ACandidateGivesUpAfterTheWindow) {
   become_candidate();
   const Epoch epoch = question_.epoch;
