@@ -17,13 +17,6 @@ constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-
 constexpr std::string_view kChecks = "GET, HEAD, OPTIONS";
 constexpr std::string_view kReads = "GET, HEAD";
 
-AdminReply json_reply(int code, const Poco::JSON::Object::Ptr& object) {
-  AdminReply reply;
-  reply.code = code;
-  reply.body = json_text(*object);
-  return reply;
-}
-
 AdminReply check_reply(bool good, const std::string& text) {
   AdminReply reply;
   reply.code = good ? 200 : 503;
@@ -133,9 +126,10 @@ Readiness readiness(const GatewayStatus& status, Instant now) {
              std::to_string(status.quorum.weight) + " of " + std::to_string(status.quorum.total) +
                  " present, " + std::to_string(status.quorum.needed) + " needed");
   const bool primary = status.knows_primary_at(now);
-  result.add(
-      "primary", primary,
-      primary ? status.primary + " in epoch " + std::to_string(status.epoch) : "none is known");
+  result.add("primary", primary,
+             primary               ? status.primary + " in epoch " + std::to_string(status.epoch)
+             : status.pause.paused ? "none is known, and automatic failover is paused"
+                                   : "none is known");
   // Losing the mirror changes nothing for requests through the gateway, so it is only told.
   result.lines += "[" + std::string(status.route_cache_state == "down" ? "!" : "+") +
                   "]route_cache " + status.route_cache_state + " (not required)\n";
@@ -155,8 +149,16 @@ const AdminApi::Path AdminApi::kPaths[] = {
     {"/quorum", kChecks, &AdminApi::quorum},   {"/livez", kChecks, &AdminApi::livez},
     {"/readyz", kChecks, &AdminApi::readyz},   {"/v1/status", kReads, &AdminApi::status},
     {"/v1/route", kReads, &AdminApi::route},   {"/v1/switchover", "POST", &AdminApi::switchover},
+    {"/v1/pause", "POST", &AdminApi::pause},   {"/v1/resume", "POST", &AdminApi::resume},
     {"/metrics", kReads, &AdminApi::metrics},
 };
+
+AdminReply json_reply(int code, const Poco::JSON::Object::Ptr& object) {
+  AdminReply reply;
+  reply.code = code;
+  reply.body = json_text(*object);
+  return reply;
+}
 
 AdminReply admin_error(int code, const std::string& error, const std::string& message) {
   auto object = ordered_object();
@@ -265,9 +267,9 @@ AdminReply AdminApi::metrics(const AdminRequest&) {
   return reply;
 }
 
-AdminReply AdminApi::switchover(const AdminRequest& request) {
+std::optional<AdminReply> AdminApi::refusal(const AdminRequest& request, const std::string& what) {
   const auto refuse = [&](int code, const std::string& error, const std::string& message) {
-    log_event(LogLevel::warning, "switchover refused",
+    log_event(LogLevel::warning, what + " refused",
               {{"client", request.client}, {"reason", message}});
     return admin_error(code, error, message);
   };
@@ -276,12 +278,18 @@ AdminReply AdminApi::switchover(const AdminRequest& request) {
   }
   if (!request.certificate_shown) {
     return refuse(401, "unauthorized",
-                  "a switchover needs the operator's client certificate "
-                  "(operator.crt and operator.key)");
+                  "a " + what +
+                      " needs the operator's client certificate "
+                      "(operator.crt and operator.key)");
   }
   if (const Status allowed = request.is_operator(); !allowed.ok()) {
     return refuse(403, "forbidden", allowed.error().message);
   }
+  return std::nullopt;
+}
+
+AdminReply AdminApi::switchover(const AdminRequest& request) {
+  if (auto refused = refusal(request, "switchover")) return *std::move(refused);
   const auto order = parse_order(request.body);
   if (!order.ok()) return admin_error(400, "bad_request", order.error().message);
   const auto before = control_.status();

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <Poco/JSON/Object.h>
+
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,6 +43,10 @@ class AdminApi {
   // it is stuck.
   static constexpr Duration kStaleAfter = std::chrono::seconds(5);
 
+  // How long pause and resume wait for the other gateways that can be reached to say that they
+  // know.
+  static constexpr Duration kPauseSpread = std::chrono::seconds(2);
+
   using MetricsText = std::function<std::string(const GatewayStatus&)>;
 
   // Both must outlive this.
@@ -62,6 +69,11 @@ class AdminApi {
   AdminReply route(const AdminRequest& request);
   AdminReply metrics(const AdminRequest& request);
   AdminReply switchover(const AdminRequest& request);
+  AdminReply pause(const AdminRequest& request);
+  AdminReply resume(const AdminRequest& request);
+  AdminReply set_paused(const AdminRequest& request, bool paused);
+  // Why the caller may not order `what`; logged.
+  static std::optional<AdminReply> refusal(const AdminRequest& request, const std::string& what);
 
   ControlPort& control_;
   MetricsText metrics_;
@@ -70,5 +82,7 @@ class AdminApi {
 
 // {"success":false,"error":ERROR,"message":MESSAGE}
 AdminReply admin_error(int code, const std::string& error, const std::string& message);
+
+AdminReply json_reply(int code, const Poco::JSON::Object::Ptr& object);
 
 }  // namespace regent

@@ -90,6 +90,7 @@ Instant Control::settle() {
   report_links(outbox_);
   report_topologies();
   report_election(outbox_, now);
+  report_pause(outbox_);
   outbox_ = {};
   renew_status(now);
   return member_.next_deadline(now);
@@ -211,7 +212,8 @@ void Control::renew_status(Instant now) {
   const bool fresh = now - status_->taken < kStatusAge;
   const bool role_kept = status_->epoch == published_.epoch.value &&
                          status_->primary == topology_.region_name(published_.primary) &&
-                         status_->serving == member_.election().holds_lease(now);
+                         status_->serving == member_.election().holds_lease(now) &&
+                         status_->pause == member_.pause().pause;
   if (fresh && role_kept) return;
   auto status = std::make_shared<GatewayStatus>(make_status(topology_, self_, member_, now));
   if (status->role != logged_role_ || published_.epoch != logged_epoch_ ||

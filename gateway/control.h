@@ -29,6 +29,9 @@ struct ControlOutputs {
   std::function<void(RouteRecord)> mirror;                       // empty: no Redis
   std::function<std::vector<ServiceStatus>()> backends;          // any thread
   std::function<std::optional<RouteCacheState>()> mirror_state;  // any thread
+  // The pause switch, to the gateway's disk; both empty: it has none.
+  std::function<Status(const PauseRecord&)> keep_pause;  // any thread; blocks
+  std::function<void(const PauseRecord&)> keep_pause_later;
 };
 
 // The gateway's one control thread: owns the Member, publishes the route before anything that
@@ -41,6 +44,7 @@ class Control final : public ControlPort {
 
   // Before run(); not again.
   void connect(ControlOutputs outputs) { outputs_ = std::move(outputs); }
+  void restore_pause(const PauseRecord& kept);
 
   void from_node(NodeId node, PeerMessage message);
   void from_gateway(GatewayId gateway, std::uint64_t connection, PeerMessage message);
@@ -53,6 +57,7 @@ class Control final : public ControlPort {
 
   std::shared_ptr<const GatewayStatus> status() const override;
   SwitchoverReply switchover(const std::string& to, Duration timeout) override;
+  Result<PauseOrder> set_paused(bool paused) override;
 
  private:
   Instant settle();
@@ -64,6 +69,9 @@ class Control final : public ControlPort {
   void report_topologies();
   void log_topology(const std::string& peer, bool match, const std::string& theirs) const;
   void report_election(const Outbox& outbox, Instant now);
+  void report_pause(const Outbox& outbox);
+  template <typename T>
+  std::optional<T> on_control_thread(std::function<T()> task);
   void renew_status(Instant now);
 
   const Topology& topology_;
@@ -91,6 +99,7 @@ class Control final : public ControlPort {
   RegionId last_primary_ = kNoRegion;       // the last one known
   bool planned_ = false;                    // it handed over
   std::optional<Instant> without_primary_;  // since when none is known
+  Pause logged_pause_;
 
   mutable std::mutex status_mutex_;
   mutable std::condition_variable status_renewed_;

@@ -9,6 +9,7 @@
 #include "gateway/control.h"
 #include "gateway/data_plane.h"
 #include "gateway/metrics.h"
+#include "gateway/pause_keeper.h"
 #include "region/clock.h"
 #include "region/network.h"
 #include "security/certificate.h"
@@ -39,7 +40,7 @@ std::vector<std::string> service_names(const Topology& topology) {
 // Members are destroyed from the last to the first: whoever calls goes before whom it calls.
 struct Gateway::Parts final : Network::Handler {
   Parts(const Topology& topology, GatewayId self, Credentials& credentials, Incarnation incarnation,
-        std::uint64_t seed)
+        std::uint64_t seed, std::unique_ptr<PauseStore> pause_store)
       : metrics(service_names(topology)),
         control(topology, self, incarnation, seed, route, writes, metrics),
         network(topology, self, credentials, *this),
@@ -49,6 +50,10 @@ struct Gateway::Parts final : Network::Handler {
         }) {
     const auto& redis = topology.region(topology.gateway(self).region).redis;
     if (redis) mirror = std::make_unique<RouteCache>(*redis, topology.cluster);
+    if (pause_store) {
+      control.restore_pause(pause_store->stored());
+      pause_keeper = std::make_unique<PauseKeeper>(std::move(pause_store));
+    }
     control.connect(outputs());
   }
 
@@ -79,6 +84,12 @@ struct Gateway::Parts final : Network::Handler {
       out.mirror = [this](RouteRecord record) { mirror->update(std::move(record)); };
       out.mirror_state = [this] { return std::optional(mirror->state()); };
     }
+    if (pause_keeper) {
+      out.keep_pause = [this](const PauseRecord& record) { return pause_keeper->keep(record); };
+      out.keep_pause_later = [this](const PauseRecord& record) {
+        pause_keeper->keep_later(record);
+      };
+    }
     return out;
   }
 
@@ -95,6 +106,7 @@ struct Gateway::Parts final : Network::Handler {
   WritesInFlight writes;
   Metrics metrics;
   std::unique_ptr<RouteCache> mirror;
+  std::unique_ptr<PauseKeeper> pause_keeper;
   Control control;
   Network network;
   DataPlane data_plane;
@@ -107,14 +119,20 @@ Gateway::Gateway() = default;
 Gateway::~Gateway() = default;
 
 Result<std::unique_ptr<Gateway>> Gateway::start(const Topology& topology, GatewayId self,
-                                                Credentials& credentials) {
+                                                Credentials& credentials, const std::string& data) {
+  std::unique_ptr<PauseStore> pause_store;
+  if (!data.empty()) {
+    auto opened = PauseStore::open(data, topology);
+    if (!opened) return opened.error();
+    pause_store = std::move(opened).value();
+  }
   const auto incarnation = random_number();
   if (!incarnation) return incarnation.error();
   const auto seed = random_number();
   if (!seed) return seed.error();
   std::unique_ptr<Gateway> gateway(new Gateway);
-  gateway->parts_ =
-      std::make_unique<Parts>(topology, self, credentials, Incarnation{*incarnation}, *seed);
+  gateway->parts_ = std::make_unique<Parts>(topology, self, credentials, Incarnation{*incarnation},
+                                            *seed, std::move(pause_store));
   Parts& parts = *gateway->parts_;
   parts.data_plane.on_backends([&parts](std::vector<std::uint32_t> healthy) {
     parts.control.backends_changed(std::move(healthy));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "quorum/result.h"
 #include "security/credentials.h"
@@ -13,9 +14,10 @@ namespace regent {
 class Gateway {
  public:
   // Everything listens when this returns. `topology` and `credentials` must outlive the gateway.
-  // Errors: an address that cannot be listened on, and who has it.
+  // `data`: the folder for the pause switch; "": a restart forgets it, and asks the other gateways.
+  // Errors: an address that cannot be listened on, and who has it; what PauseStore::open says.
   static Result<std::unique_ptr<Gateway>> start(const Topology& topology, GatewayId self,
-                                                Credentials& credentials);
+                                                Credentials& credentials, const std::string& data);
   // Stops taking connections, finishes what is under way up to the data plane's limit, ends.
   ~Gateway();
   Gateway(const Gateway&) = delete;

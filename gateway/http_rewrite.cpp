@@ -77,8 +77,10 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
   append_target(out, head.target);
   out.append(" HTTP/1.1\r\n");
   std::size_t forwarded_for = 0;
+  bool has_host = false;
   for (const HeaderField& field : head.fields) {
     if (head.hop_by_hop(field) || is_regent_header(field)) continue;
+    has_host |= field.id == FieldId::host;
     if (!origin.from_gateway && field.id == FieldId::unknown) {
       if (is_forwarded_for(field)) {
         ++forwarded_for;
@@ -88,6 +90,8 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
     }
     append_field(out, field.name, field.value);
   }
+  // HTTP/1.0 may leave it out. What is sent is HTTP/1.1, which may not.
+  if (!has_host) append_field(out, "Host", split_target(head.target).authority);
   if (head.chunked) {
     out.append("Transfer-Encoding: chunked\r\n");
   } else if (head.content_length) {

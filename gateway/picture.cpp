@@ -53,6 +53,7 @@ std::vector<LinkStatus> links_of(const Topology& topology, GatewayId self, const
       link.last_heard_ms = milliseconds(now - *heard);
     }
     link.topology_match = member.links().topology_match(id);
+    if (const Heartbeat* last = member.links().last(id)) link.pause = last->pause;
     links.push_back(std::move(link));
   }
   return links;
@@ -106,6 +107,7 @@ GatewayStatus make_status(const Topology& topology, GatewayId self, const Member
   status.primary = known ? topology.region_name(view.primary) : "";
   status.serving = election.holds_lease(now);
   status.lease_end = view.until;
+  status.pause = member.pause().pause;
   status.quorum = quorum_of(topology, member, now);
   status.links = links_of(topology, self, member, now);
   status.topology_version = topology.version;

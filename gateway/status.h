@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "quorum/result.h"
 #include "quorum/tree.h"
 #include "quorum/types.h"
+#include "region/pause.h"
 #include "region/peer_message.h"
 
 // One consistent picture of what a gateway knows, made by the control thread, read by the admin
@@ -52,6 +54,7 @@ struct LinkStatus {
   double rtt_ms = -1;         // negative: not measured yet
   double last_heard_ms = -1;  // negative: never
   bool topology_match = true;
+  Pause pause;  // as that gateway last said
 };
 
 struct BackendStatus {
@@ -76,7 +79,7 @@ struct GatewayStatus {
   std::string primary;                 // "": none known
   bool serving = false;                // this gateway holds a live lease
   Instant lease_end = Instant::min();  // of the primary's lease as known here
-  bool paused = false;
+  Pause pause;                         // of automatic failover
   QuorumStatus quorum;
   std::vector<LinkStatus> links;
   std::vector<ServiceStatus> services;
@@ -101,6 +104,15 @@ class ControlPort {
   virtual std::shared_ptr<const GatewayStatus> status() const = 0;
   // Blocks until done, refused or timed out. `to` is a region's name.
   virtual SwitchoverReply switchover(const std::string& to, Duration timeout) = 0;
+
+  struct PauseOrder {
+    Pause pause;        // what the switch is now, here; the other gateways follow
+    bool kept = false;  // on this gateway's disk
+  };
+  // An operator's wish: pauses automatic failover or resumes it. Blocks until it is on disk, if
+  // there is one, and in force here. Errors: the disk (ErrorCode::io), nothing has changed then;
+  // the control thread does not answer (ErrorCode::unavailable).
+  virtual Result<PauseOrder> set_paused(bool paused) = 0;
 };
 
 }  // namespace regent

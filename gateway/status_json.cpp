@@ -98,7 +98,7 @@ Object::Ptr status_json(const GatewayStatus& status, Instant now) {
   object->set("epoch", status.epoch);
   set_primary(*object, status, now);
   object->set("lease_remaining_ms", lease_left_ms(status, now));
-  object->set("paused", status.paused);
+  object->set("paused", status.pause.paused);
   object->set("quorum", quorum_json(status.quorum));
   object->set("links", links_json(status.links));
   object->set("services", services_json(status.services));
@@ -120,11 +120,11 @@ Object::Ptr route_json(const GatewayStatus& status, Instant now) {
   if (!status.knows_primary_at(now)) {
     object->set("gateways", Array::Ptr(new Array));
     object->set("expires_in_ms", 0);
-    object->set("message",
-                std::string("no primary is known to gateway ") + status.region + "." +
-                    status.gateway +
-                    (status.quorum.outcome == Outcome::won ? ": an election has not ended yet"
-                                                           : ": no quorum answers it"));
+    object->set("message", std::string("no primary is known to gateway ") + status.region + "." +
+                               status.gateway +
+                               (status.quorum.outcome != Outcome::won ? ": no quorum answers it"
+                                : status.pause.paused ? ": automatic failover is paused"
+                                                      : ": an election has not ended yet"));
     return object;
   }
   const auto& gateways = status.primary_gateways;

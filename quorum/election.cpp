@@ -45,8 +45,7 @@ Election::Output Election::tick(Instant now) {
     if (now >= candidate->give_up) step_down(now, output);
   } else if (auto* holder = std::get_if<Holder>(&role_)) {
     if (now >= holder->lease_end) {
-      become_follower(now, Duration::zero(), output);
-      send_probe(now, output);
+      lapse(holder->epoch, now, output);
     } else if (now >= holder->renew_at) {
       holder->renew_at = now + config_.renew_every();
       open_round(QuestionKind::ask, holder->epoch, config_.lease, now, output);
@@ -168,6 +167,12 @@ bool Election::may_stand(Instant now) const {
 void Election::send_probe(Instant now, Output& output) {
   auto& follower = std::get<Follower>(role_);
   follower.probe_at = now + config_.probe_every();
+  // Some refuse to let us join, and those whose word would decide it are silent, perhaps for good.
+  const bool in_vain = std::any_of(rounds_.begin(), rounds_.end(), [&](const Round& round) {
+    return round.question.kind == QuestionKind::probe && round.question.epoch == highest_ &&
+           round.refused && !round.settled;
+  });
+  if (in_vain) not_joinable_ = highest_;
   const Epoch epoch = joining() ? highest_ : Epoch{highest_.value + 1};
   open_round(QuestionKind::probe, epoch, config_.election_window, now, output);
 }
@@ -268,6 +273,21 @@ void Election::ask_won(const Round& round, Instant now, Output& output) {
   open_round(QuestionKind::ask, round.question.epoch, config_.lease, now, output);
 }
 
+// The lease ran out. When the answers to a renewal are still on their way, as in a new reign over
+// long distances, they may bring it back; otherwise begin anew.
+void Election::lapse(Epoch epoch, Instant now, Output& output) {
+  std::erase_if(rounds_, [&](const Round& round) {
+    return round.question.kind != QuestionKind::ask || round.settled;
+  });
+  if (rounds_.empty()) {
+    become_follower(now, Duration::zero(), output);
+    send_probe(now, output);
+    return;
+  }
+  role_ = Candidate{epoch, rounds_.back().until};
+  output.changed = true;
+}
+
 void Election::become_follower(Instant now, Duration pause, Output& output) {
   rounds_.clear();
   role_ = Follower{now + pause};
@@ -292,8 +312,8 @@ void Election::step_down(Instant now, Output& output) {
       config_.jitter() + config_.stagger() * rank_ +
       Duration(random_.below(static_cast<std::uint64_t>(config_.stagger().count())));
   become_follower(now, pause, output);
-  // A candidate has served nobody and may free its votes. A holder may still have writes on their
-  // way to a backend: its promises must run out by themselves.
+  // A candidate serves nobody and may free its votes. A holder may still have writes on their way
+  // to a backend: its promises must run out by themselves.
   if (lost_candidacy != Epoch{}) send_release(lost_candidacy, now, output);
 }
 

@@ -148,6 +148,7 @@ class Election {
   Instant turn_at() const;
   void schedule_probe(Instant now);
 
+  void lapse(Epoch epoch, Instant now, Output& output);
   void become_follower(Instant now, Duration pause, Output& output);
   void become_candidate(Epoch epoch, Instant now, Output& output);
   void step_down(Instant now, Output& output);

@@ -50,12 +50,10 @@ Verdict Voter::judge(const Question& question, Instant now) const {
   }
   const bool giving_back =
       question.kind == QuestionKind::release || question.kind == QuestionKind::close;
-  if (question.epoch == record_.epoch) {
-    if (question.region != record_.region) return Verdict::voted;
-    if (closed_ && !giving_back) return Verdict::closed;
-    return Verdict::granted;
-  }
-  if (giving_back) return Verdict::granted;  // nothing was promised in that epoch
+  if (question.epoch == record_.epoch && question.region != record_.region) return Verdict::voted;
+  if (giving_back) return Verdict::granted;
+  if (question.epoch <= closed_) return Verdict::closed;
+  if (question.epoch == record_.epoch) return Verdict::granted;
   return wait(question.incarnation, now) > Duration::zero() ? Verdict::promised : Verdict::granted;
 }
 
@@ -63,7 +61,6 @@ void Voter::grant(const Question& question, Instant now, std::optional<VoteRecor
   if (question.epoch > record_.epoch) {
     record_ = {question.epoch, question.region, question.lease};
     persist = record_;
-    closed_ = false;
     promises_.clear();  // only the asking incarnation's own could still run
   } else if (question.lease > record_.lease) {
     record_.lease = question.lease;
@@ -73,9 +70,10 @@ void Voter::grant(const Question& question, Instant now, std::optional<VoteRecor
 }
 
 void Voter::release(const Question& question) {
+  // What was asked before may come later than this, and must not bind the node any more.
+  if (question.kind == QuestionKind::close) closed_ = std::max(closed_, question.epoch);
   if (question.epoch != record_.epoch) return;
   std::erase_if(promises_, [&](const auto& entry) { return entry.first == question.incarnation; });
-  if (question.kind == QuestionKind::close) closed_ = true;
 }
 
 void Voter::promise(Incarnation incarnation, Instant until, Instant now) {

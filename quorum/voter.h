@@ -50,7 +50,7 @@ class Voter {
   bool failed() const { return failed_; }
 
   const VoteRecord& record() const { return record_; }
-  bool closed() const { return closed_; }
+  bool closed() const { return closed_ == record_.epoch && closed_ != Epoch{}; }
   // How long promises to incarnations other than `asking` still run; 0 when none does.
   Duration wait(Incarnation asking, Instant now) const;
 
@@ -63,7 +63,7 @@ class Voter {
   NodeId self_;
   VoteRecord record_;
   DriftBound drift_;
-  bool closed_ = false;
+  Epoch closed_;  // highest epoch that was closed; also one this node has not voted in
   bool failed_ = false;
   Instant unknown_until_;  // promise to nobody we could name
   std::vector<std::pair<Incarnation, Instant>> promises_;

@@ -6,15 +6,12 @@
 #include <utility>
 
 #include "quorum/check.h"
+#include "region/packed_hash.h"
 #include "security/signature.h"
 #include "wire.pb.h"
 
 namespace regent {
 namespace {
-
-constexpr std::string_view kHashPrefix = "sha256:";
-constexpr std::size_t kHashBytes = 32;
-constexpr std::size_t kMaxHashText = 128;
 
 Error invalid(const std::string& text) {
   return {ErrorCode::invalid, text};
@@ -32,37 +29,14 @@ Result<Duration> span_of(std::uint64_t ns, Duration longest, const char* field) 
   return Duration(static_cast<std::int64_t>(ns));
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-// "sha256:" and 64 digits travel as 32 bytes; any other text as it is.
-std::string pack_hash(std::string_view text) {
-  if (text.size() != kHashPrefix.size() + 2 * kHashBytes || !text.starts_with(kHashPrefix)) {
-    return std::string(text.substr(0, kMaxHashText));
-  }
-  std::string packed;
-  for (std::size_t i = kHashPrefix.size(); i < text.size(); i += 2) {
-    const int high = hex_digit(text[i]);
-    const int low = hex_digit(text[i + 1]);
-    if (high < 0 || low < 0) return std::string(text);
-    packed += static_cast<char>(high * 16 + low);
-  }
-  return packed;
-}
-
-Result<std::string> unpack_hash(const std::string& packed) {
-  if (packed.size() > kMaxHashText) return invalid("topology_hash: too long");
-  if (packed.size() != kHashBytes) return packed;
-  std::string text(kHashPrefix);
-  for (const char c : packed) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
+// Only whole characters: a message with half of one in it would not be read.
+std::string cut(std::string_view text) {
+  std::size_t end = std::min(text.size(), Codec::kMaxTextBytes);
+  const auto inside_character = [&] {
+    return end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80;
+  };
+  while (end > 0 && inside_character()) --end;
+  return std::string(text.substr(0, end));
 }
 
 Result<std::string> text_of(const std::string& text, const char* field) {
@@ -205,7 +179,7 @@ struct Packer {
     to.set_heard_sequence(from.heard_sequence);
     to.set_heard_ago_ns(span_ns(from.heard_ago));
     to.set_incarnation(from.incarnation.value);
-    to.set_version(from.version.substr(0, Codec::kMaxTextBytes));
+    to.set_version(cut(from.version));
     to.set_topology_version(from.topology_version);
     to.set_topology_hash(pack_hash(from.topology_hash));
     to.set_region_quorate(from.region_quorate);
@@ -215,6 +189,13 @@ struct Packer {
     to.set_primary(name(from.primary));
     to.set_serving(from.serving);
     to.set_lease_left_ns(std::min(span_ns(from.lease_left), span_ns(Codec::kLongestLease)));
+    to.set_pause_version(from.pause.version);
+    to.set_paused(from.pause.paused);
+    if (!from.last_reign.known()) return;
+    wire::LastReign& reign = *to.mutable_last_reign();
+    reign.set_epoch(from.last_reign.epoch.value);
+    reign.set_region(name(from.last_reign.region));
+    reign.set_handed_over(from.last_reign.handed_over);
   }
   void operator()(const RoundMessage& from, wire::Envelope& envelope) const {
     question(from.question, *envelope.mutable_round()->mutable_question());
@@ -239,7 +220,7 @@ struct Packer {
     wire::SwitchoverReply& to = *envelope.mutable_switchover_reply();
     to.set_id(from.id);
     to.set_outcome(pack(from.outcome));
-    to.set_message(from.message.substr(0, Codec::kMaxTextBytes));
+    to.set_message(cut(from.message));
     to.set_epoch(from.epoch.value);
     to.set_gap_ns(span_ns(from.gap));
   }
@@ -341,8 +322,11 @@ struct Unpacker {
     auto hash = unpack_hash(from.topology_hash());
     if (!hash.ok()) return hash.error();
     to.topology_hash = std::move(hash).value();
-    const auto primary = region(from.primary(), to.topology_hash != topology.hash, "primary");
+    const bool foreign = to.topology_hash != topology.hash;
+    const auto primary = region(from.primary(), foreign, "primary");
     if (!primary.ok()) return primary.error();
+    const auto reigned = region(from.last_reign().region(), foreign, "last_reign");
+    if (!reigned.ok()) return reigned.error();
     const auto heard_ago = span_of(from.heard_ago_ns(), Codec::kLongestSpan, "heard_ago");
     if (!heard_ago.ok()) return heard_ago.error();
     const auto lease_left = span_of(from.lease_left_ns(), Codec::kLongestLease, "lease_left");
@@ -362,6 +346,10 @@ struct Unpacker {
     to.primary = *primary;
     to.serving = from.serving();
     to.lease_left = *lease_left;
+    to.pause = {.version = from.pause_version(), .paused = from.paused()};
+    to.last_reign = {.epoch = Epoch{from.last_reign().epoch()},
+                     .handed_over = from.last_reign().handed_over(),
+                     .region = *reigned};
     return PeerMessage(std::move(to));
   }
 

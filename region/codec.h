@@ -26,8 +26,8 @@ class Codec {
   // `topology` must outlive this object.
   explicit Codec(const Topology& topology);
 
-  // Negative spans travel as 0, longer texts cut off at kMaxTextBytes. A TallyMessage holds at
-  // most kMaxAnswers answers.
+  // Negative spans travel as 0, longer texts cut off at kMaxTextBytes, between characters. A
+  // TallyMessage holds at most kMaxAnswers answers.
   std::string encode(const PeerMessage& message) const;
 
   // Errors (ErrorCode::invalid, naming the field): not a message, an unknown enumerator, a value

@@ -69,6 +69,7 @@ void Member::from_gateway(GatewayId gateway, std::uint64_t connection, const Pee
     const PrimaryView known = election_.view();
     if (known.epoch == hand_over->epoch && known.primary == topology_.gateway(gateway).region) {
       out.handed_over = true;
+      saw_reign({hand_over->epoch, true, hand_over->successor}, now, out);
       apply(election_.handed_over(hand_over->epoch, hand_over->successor, now), now, out);
     }
   }
@@ -95,6 +96,7 @@ void Member::on_round(GatewayId gateway, std::uint64_t connection, const RoundMe
 }
 
 void Member::on_heartbeat(GatewayId gateway, const Heartbeat& heartbeat, Instant now, Outbox& out) {
+  hear_pause(heartbeat, now, out);
   if (!links_.heard(gateway, heartbeat, now) || !links_.topology_match(gateway)) return;
   const Instant until = std::min(links_.lease_until(gateway), now + topology_.timing.lease);
   if (heartbeat.primary != kNoRegion && until > now) {
@@ -119,7 +121,8 @@ void Member::put(const Question& question, Outbox& out) {
 
 void Member::tick(Instant now, std::int64_t writes_in_flight, Outbox& out) {
   watch_links(now, out);
-  election_.set_standing(eligible(now), rank(now), now);
+  watch_reign(now, out);
+  update_standing(now);
   if (better_may_be_starting(now)) election_.defer_until(now + topology_.timing.heartbeat);
   if (now >= election_.next_deadline()) apply(election_.tick(now), now, out);
   consider_failback(now, out);
@@ -138,7 +141,7 @@ void Member::tick(Instant now, std::int64_t writes_in_flight, Outbox& out) {
   const PrimaryView view = election_.view();
   const bool serving = election_.holds_lease(now);
   const bool long_lease = serving && view.until - now > topology_.timing.lease / 2;
-  const Told now_true{serving, long_lease, view.epoch, view.primary};
+  const Told now_true{serving, long_lease, view.epoch, view.primary, pause_.pause};
   if (now >= next_heartbeat_ || now_true != told_) {
     told_ = now_true;
     send_heartbeats(now, out);
@@ -176,6 +179,8 @@ void Member::send_heartbeats(Instant now, Outbox& out) {
     heartbeat.lease_left = view.until - now;
   }
   heartbeat.serving = election_.holds_lease(now);
+  heartbeat.pause = pause_.pause;
+  if (paused()) heartbeat.last_reign = pause_.last_reign;
   for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
     if (GatewayId{i} == self_) continue;
     Heartbeat stamped = heartbeat;
@@ -264,7 +269,7 @@ bool Member::leads_siblings(Instant now) const {
 void Member::consider_failback(Instant now, Outbox& out) {
   if (!topology_.failback.automatic) return;
   std::optional<RegionId> preferred;
-  if (election_.holds_lease(now) && !handover_ && leads_siblings(now)) {
+  if (election_.holds_lease(now) && !handover_ && !paused() && leads_siblings(now)) {
     for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
       const TopologyRegion& region = topology_.regions[i];
       const RegionId best = preferred.value_or(region_);

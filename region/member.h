@@ -11,6 +11,7 @@
 #include "quorum/election.h"
 #include "region/failback.h"
 #include "region/links.h"
+#include "region/pause.h"
 #include "region/peer_message.h"
 #include "region/tally.h"
 #include "topology/topology.h"
@@ -25,8 +26,9 @@ struct Outbox {
   std::vector<GatewayId> reconnect;                            // silent for too long: dial again
   std::vector<Links::Change> link_changes;
   std::vector<std::pair<std::uint64_t, SwitchoverReply>> switchovers;  // by token: finished
-  bool handed_over = false;  // the epoch known so far was given back: the next one is planned
-  bool changed = false;      // role, lease, draining or view: publish it before sending
+  bool handed_over = false;    // the epoch known so far was given back: the next one is planned
+  bool changed = false;        // role, lease, draining or view: publish it before sending
+  bool pause_changed = false;  // Member::pause(): keep it on disk, best before sending
 };
 
 // One gateway as a member of the cluster: its election, its links, the tallies it makes for others,
@@ -49,6 +51,17 @@ class Member {
 
   // An operator's wish; finished under `token` in some Outbox::switchovers.
   void switchover(RegionId to, Duration timeout, std::uint64_t token, Instant now, Outbox& out);
+
+  // Pausing automatic failover: the switch spreads to all gateways by heartbeats.
+  // What this gateway had kept on disk; before anything else.
+  void restore_pause(const PauseRecord& kept);
+  // An operator's wish: a version higher than any heard of, which therefore counts everywhere.
+  void set_paused(bool paused, Instant now, Outbox& out);
+  // The same with the version given, PauseRecord::ordered() at some earlier moment, so that it
+  // could be kept on disk first. False: a newer one was heard meanwhile; nothing has changed.
+  bool adopt_pause(const Pause& pause, Instant now, Outbox& out);
+  bool paused() const { return pause_.pause.paused; }
+  const PauseRecord& pause() const { return pause_; }
 
   // To be called after every batch of the calls above and at next_deadline(). Before each call the
   // shell publishes what has changed, and only then counts the writes.
@@ -102,6 +115,13 @@ class Member {
   bool leads_siblings(Instant now) const;
   void consider_failback(Instant now, Outbox& out);
 
+  void hear_pause(const Heartbeat& heartbeat, Instant now, Outbox& out);
+  void saw_reign(const Reign& reign, Instant now, Outbox& out);
+  void watch_reign(Instant now, Outbox& out);
+  void update_standing(Instant now);
+  bool held_back() const;
+  bool knows_pause();
+
   void begin_handover(RegionId to, Duration timeout, std::optional<Asker> asker, Instant now,
                       Outbox& out);
   std::optional<SwitchoverReply> refusal(RegionId to, Instant now) const;
@@ -122,6 +142,8 @@ class Member {
   Links links_;
   Tallies tallies_;
   AutomaticFailback failback_;
+  PauseRecord pause_;
+  bool knows_pause_ = false;
   QuorumTree own_tree_;
   std::vector<bool> node_matches_;
   std::vector<std::uint32_t> healthy_;
@@ -133,6 +155,7 @@ class Member {
     bool long_lease = false;  // more than the short one of the election is left
     Epoch epoch;
     RegionId primary = kNoRegion;
+    Pause pause;
     bool operator==(const Told&) const = default;
   } told_;  // what the last heartbeats said
   std::optional<Handover> handover_;

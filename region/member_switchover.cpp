@@ -176,6 +176,7 @@ void Member::released(const Election::Output::HandOver& hand_over, Instant now, 
   }
   handover_->stage = Handover::Stage::waiting;
   out.handed_over = true;
+  saw_reign({hand_over.epoch, true, hand_over.successor}, now, out);
   apply(election_.handed_over(hand_over.epoch, hand_over.successor, now), now, out);
 }
 

@@ -7,6 +7,7 @@
 
 #include "quorum/message.h"
 #include "quorum/types.h"
+#include "region/pause.h"
 
 // Everything that processes say to each other, as plain values. region/codec.h puts them into
 // frames; nothing else knows the wire format.
@@ -39,6 +40,8 @@ struct Heartbeat {
   RegionId primary = kNoRegion;
   bool serving = false;   // the sender itself holds the lease
   Duration lease_left{};  // of the primary's lease, as far as the sender knows, when sent
+  Pause pause;
+  Reign last_reign;  // while paused: which failover is not to happen
 };
 
 // A gateway's question on its way to a node: from gateway to gateway, and from gateway to node.

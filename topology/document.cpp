@@ -210,7 +210,9 @@ std::optional<YamlValue> parse_document(const std::string& text, Findings& findi
     // The library takes a quote that is never closed for a closed one when a line end follows it.
     std::istringstream stream(text.substr(0, text.find_last_not_of(" \t\r\n") + 1));
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    // Two are one too many. The library can find documents without end: it stays at a comma that
+    // stands in no list.
+    while (builder.documents().size() < 2 && parser.HandleNextDocument(builder)) {
     }
   } catch (const TooManyValues& thrown) {
     findings.error_at(thrown.place, "",

@@ -33,7 +33,7 @@ int run_gateway(const ProcessOptions& options) {
     std::cerr << "regent gateway: " << credentials.error().message << "\n";
     return kError;
   }
-  const auto gateway = Gateway::start(*topology, *self, **credentials);
+  const auto gateway = Gateway::start(*topology, *self, **credentials, options.data);
   if (!gateway) {
     std::cerr << "regent gateway: " << gateway.error().message << "\n";
     return kError;

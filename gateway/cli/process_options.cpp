@@ -16,8 +16,10 @@ void add_process_options(CLI::App& command, ProcessOptions& options, bool data_r
   command.add_option("--certs", options.certs, "Folder with ca.crt, REGION.NAME.crt and .key")
       ->required()
       ->envname("REGENT_CERTS");
-  const char* purpose = data_required ? "Folder of the vote, which must survive a restart"
-                                      : "Accepted for symmetry: a gateway keeps nothing on disk";
+  const char* purpose = data_required
+                            ? "Folder of the vote, which must survive a restart"
+                            : "Folder where a pause of automatic failover is kept, so that "
+                              "it survives a restart of all gateways";
   command.add_option("--data", options.data, purpose)->required(data_required);
 }
 

@@ -1,5 +1,7 @@
 #include "region/simulation/checker.h"
 
+#include <algorithm>
+
 namespace regent::simulation {
 namespace {
 
@@ -34,7 +36,22 @@ Group plain_tree(const Topology& topology) {
   return flat;
 }
 
-Checker::Checker(const Topology& topology) : topology_(topology), tree_(plain_tree(topology)) {}
+Checker::Checker(const Topology& topology)
+    : topology_(topology), nodes_(topology.nodes.size()), lease_of_(topology.gateways.size()) {
+  tree_.emplace_back();
+  add_place(plain_tree(topology), 0);
+}
+
+void Checker::add_place(const Group& group, std::uint32_t place) {
+  const auto first = static_cast<std::uint32_t>(tree_.size());
+  const auto count = static_cast<std::uint32_t>(group.children.size());
+  tree_[place] = {group.weight, 0, group.leaf, first, count};
+  tree_.resize(tree_.size() + count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    tree_[place].total += group.children[i].weight;
+    add_place(group.children[i], first + i);
+  }
+}
 
 void Checker::fail(const std::string& problem) {
   if (!violation_) violation_ = problem;
@@ -45,63 +62,135 @@ std::string Checker::name(GatewayId id) const {
   return topology_.region_name(gateway.region) + "/" + gateway.name;
 }
 
+std::string Checker::name(NodeId id) const {
+  const TopologyNode& node = topology_.node(id);
+  return topology_.region_name(node.region) + "/" + node.name;
+}
+
 void Checker::asked(GatewayId gateway, const Question& question, Instant sent) {
-  if (!rounds_.emplace(question.round, Round{gateway, question, sent, {}}).second) {
-    fail(name(gateway) + " used a round number twice");
+  const auto [round, first] = rounds_.emplace(question.round, Round{gateway, question, sent, {}});
+  if (!first) {
+    if (round->second.question != question) fail(name(gateway) + " used a round number twice");
+    return;
   }
-  Epoch& given_back = given_back_[question.incarnation];
+  Asker& asker = askers_[question.incarnation];
   if (question.kind == QuestionKind::ask) {
-    rounds_of_[question.incarnation].push_back(question.round);
-    if (question.epoch <= given_back) {
+    asker.asks.push_back(question.round);
+    asker.asks_in = std::max(asker.asks_in, question.epoch);
+    if (question.epoch <= asker.given_back) {
       fail(name(gateway) + " asks in epoch " + std::to_string(question.epoch.value) +
            " after it gave it back");
     }
   } else if (question.kind != QuestionKind::probe) {
-    given_back = std::max(given_back, question.epoch);
+    asker.given_back = std::max(asker.given_back, question.epoch);
+    if (question.kind == QuestionKind::release && question.epoch <= asker.served_in &&
+        sent < asker.served_until) {
+      fail(name(gateway) + " frees its votes although writes of its reign may be on their way");
+    }
   }
 }
 
-void Checker::answered(const Answer& answer) {
-  const std::string node = topology_.region_name(topology_.node(answer.node).region) + "/" +
-                           topology_.node(answer.node).name;
-  Epoch& epoch = epoch_of_node_[answer.node];
-  if (answer.epoch < epoch) fail(node + " went back from epoch " + std::to_string(epoch.value));
-  epoch = answer.epoch;
-  if (answer.question.kind != QuestionKind::ask || answer.verdict != Verdict::granted) return;
-  const auto [vote, first] =
-      votes_.emplace(std::pair(answer.node, answer.question.epoch), answer.question.region);
-  if (!first && vote->second != answer.question.region) {
-    fail(node + " supports two regions in epoch " + std::to_string(answer.question.epoch.value));
+void Checker::node_started(NodeId node) {
+  nodes_.at(node.value).closed = Epoch{};
+}
+
+void Checker::answered(const Answer& answer, Instant decided) {
+  Witnessed& node = nodes_.at(answer.node.value);
+  if (answer.epoch < node.epoch) {
+    fail(name(answer.node) + " went back from epoch " + std::to_string(node.epoch.value));
   }
-  const auto round = rounds_.find(answer.question.round);
-  if (round == rounds_.end() || round->second.question != answer.question) {
-    fail(node + " answers a question that nobody asked");
-  } else {
-    round->second.granters.insert(answer.node);
+  node.epoch = std::max(node.epoch, answer.epoch);
+  if (answer.verdict != Verdict::granted) return;
+  switch (answer.question.kind) {
+    case QuestionKind::ask:
+      return granted(answer, decided);
+    case QuestionKind::probe:
+      return;
+    case QuestionKind::close:
+      node.closed = std::max(node.closed, answer.question.epoch);
+      [[fallthrough]];
+    case QuestionKind::release:
+      std::erase_if(node.promises, [&](const Promise& promise) {
+        return promise.to == answer.question.incarnation && promise.epoch == answer.question.epoch;
+      });
   }
 }
 
-bool Checker::wins(const Group& group, const std::set<NodeId>& granters) const {
-  if (group.leaf != kNoNode) return granters.contains(group.leaf);
-  std::uint64_t total = 0;
+void Checker::granted(const Answer& answer, Instant decided) {
+  const Question& question = answer.question;
+  auto& votes = nodes_[answer.node.value].votes;
+  auto vote = votes.end();
+  while (vote != votes.begin() && std::prev(vote)->first > question.epoch) --vote;
+  if (vote == votes.begin() || std::prev(vote)->first != question.epoch) {
+    votes.insert(vote, {question.epoch, question.region});
+  } else if (std::prev(vote)->second != question.region) {
+    fail(name(answer.node) + " supports two regions in epoch " +
+         std::to_string(question.epoch.value));
+  }
+  if (question.epoch <= nodes_[answer.node.value].closed) {
+    fail(name(answer.node) + " grants more in epoch " + std::to_string(question.epoch.value) +
+         ", which it was told to close");
+  }
+  promised(answer, decided);
+  const auto round = rounds_.find(question.round);
+  if (round == rounds_.end() || round->second.question != question) {
+    fail(name(answer.node) + " answers a question that nobody asked");
+    return;
+  }
+  round->second.granters.resize(nodes_.size());
+  round->second.granters[answer.node.value] = true;
+}
+
+// Who asks in a higher epoch, or gave this one back, does not hold it any more.
+bool Checker::left(Incarnation asker, Epoch epoch) const {
+  const auto known = askers_.find(asker);
+  return known != askers_.end() &&
+         (known->second.asks_in > epoch || known->second.given_back >= epoch);
+}
+
+void Checker::promised(const Answer& answer, Instant decided) {
+  auto& promises = nodes_[answer.node.value].promises;
+  const Question& question = answer.question;
+  std::erase_if(promises, [&](const Promise& old) { return old.until <= decided; });
+  for (const Promise& other : promises) {
+    if (other.epoch >= question.epoch || left(other.to, other.epoch)) continue;
+    fail(name(answer.node) + " enters epoch " + std::to_string(question.epoch.value) +
+         " although its promise in epoch " + std::to_string(other.epoch.value) + " runs for " +
+         std::to_string((other.until - decided).count() / 1000) + " us yet");
+  }
+  // The asking clock may be slow and the node's fast, both at the bound.
+  const auto drift = static_cast<std::int64_t>(topology_.timing.clock_drift_ppm);
+  const std::int64_t lease = question.lease.count();
+  const std::int64_t slow = 1'000'000 - drift;
+  const std::int64_t longest = (lease * (1'000'000 + drift) + slow - 1) / slow;
+  promises.push_back({question.incarnation, question.epoch, decided + Duration(longest)});
+}
+
+bool Checker::wins(std::uint32_t at, const std::vector<bool>& granters) const {
+  const Place& place = tree_[at];
+  if (place.leaf != kNoNode)
+    return place.leaf.value < granters.size() && granters[place.leaf.value];
   std::uint64_t present = 0;
-  for (const Group& child : group.children) {
-    total += child.weight;
-    if (child.weight > 0 && wins(child, granters)) present += child.weight;
+  for (std::uint32_t child = place.first; child < place.first + place.count; ++child) {
+    if (tree_[child].weight > 0 && wins(child, granters)) present += tree_[child].weight;
   }
-  return present > total - present;
+  return present > place.total - present;
 }
 
 bool Checker::rests_on(const Round& round, Epoch epoch, Instant end) const {
   return round.question.epoch == epoch && end <= round.sent + round.question.lease &&
-         wins(tree_, round.granters);
+         wins(0, round.granters);
 }
 
-void Checker::leased(GatewayId gateway, Incarnation incarnation, Epoch epoch, Instant end) {
+void Checker::leased(GatewayId gateway, Incarnation incarnation, Epoch epoch, Instant end,
+                     TrueInstant now, TrueInstant true_end) {
   ++leases_;
+  Asker& asker = askers_[incarnation];
+  asker.served_in = std::max(asker.served_in, epoch);
+  asker.served_until = std::max(asker.served_until, end);
   const RegionId region = topology_.gateway(gateway).region;
   bool rests = false;
-  const std::vector<RoundId>& asked = rounds_of_[incarnation];
+  const std::vector<RoundId>& asked = asker.asks;
   for (auto round = asked.rbegin(); round != asked.rend() && !rests; ++round) {
     rests = rests_on(rounds_.at(*round), epoch, end);
   }
@@ -119,29 +208,52 @@ void Checker::leased(GatewayId gateway, Incarnation incarnation, Epoch epoch, In
   if (!first && reign->second != region) {
     fail("epoch " + std::to_string(epoch.value) + " has two regions");
   }
+  lease_of_[gateway.value] = {epoch, true_end};
+  check_alone(gateway, now);
 }
 
-void Checker::wrote(GatewayId gateway, Epoch epoch) {
+void Checker::lease_moved(GatewayId gateway, TrueInstant now, TrueInstant true_end) {
+  Lease& lease = lease_of_[gateway.value];
+  if (lease.end <= now) return;
+  lease.end = true_end;
+  check_alone(gateway, now);
+}
+
+void Checker::lease_ended(GatewayId gateway) {
+  lease_of_[gateway.value].end = TrueInstant::min();
+}
+
+// It is enough to look when a lease begins or becomes longer: in between no two begin to overlap.
+void Checker::check_alone(GatewayId gateway, TrueInstant now) {
+  const RegionId region = topology_.gateway(gateway).region;
+  const Lease& own = lease_of_[gateway.value];
+  if (own.end <= now) return;
+  for (std::uint16_t i = 0; i < lease_of_.size(); ++i) {
+    if (lease_of_[i].end <= now || topology_.gateways[i].region == region) continue;
+    fail("two regions hold leases: " + name(GatewayId{i}) + " in epoch " +
+         std::to_string(lease_of_[i].epoch.value) + " and " + name(gateway) + " in epoch " +
+         std::to_string(own.epoch.value));
+  }
+}
+
+std::optional<Checker::Holder> Checker::holder(TrueInstant now) const {
+  for (std::uint16_t i = 0; i < lease_of_.size(); ++i) {
+    if (lease_of_[i].end > now) return Holder{GatewayId{i}, lease_of_[i].epoch};
+  }
+  return std::nullopt;
+}
+
+void Checker::wrote(GatewayId gateway, Epoch epoch, TrueInstant now) {
   ++writes_;
   if (epoch < written_) {
     fail(name(gateway) + " takes a write in epoch " + std::to_string(epoch.value) +
          " after one in epoch " + std::to_string(written_.value));
   }
   written_ = std::max(written_, epoch);
-  const auto reign = reigns_.find(epoch);
-  if (reign == reigns_.end() || reign->second != topology_.gateway(gateway).region) {
-    fail(name(gateway) + " takes a write in an epoch that its region does not lead");
-  }
-}
-
-void Checker::holders(std::span<const Holder> holders) {
-  for (std::size_t i = 1; i < holders.size(); ++i) {
-    const Holder& a = holders[i - 1];
-    const Holder& b = holders[i];
-    if (topology_.gateway(a.gateway).region == topology_.gateway(b.gateway).region) continue;
-    fail("two regions hold leases: " + name(a.gateway) + " in epoch " +
-         std::to_string(a.epoch.value) + " and " + name(b.gateway) + " in epoch " +
-         std::to_string(b.epoch.value));
+  const Lease& lease = lease_of_[gateway.value];
+  if (lease.epoch != epoch || lease.end <= now) {
+    fail(name(gateway) + " takes a write in epoch " + std::to_string(epoch.value) +
+         " without a live lease in it");
   }
 }
 

@@ -1,13 +1,15 @@
 #include "region/simulation/gateway_process.h"
 
 #include <algorithm>
-#include <set>
+#include <memory>
 
 namespace regent::simulation {
 namespace {
 
 // A gateway that wants to be woken this often at one instant would spin for ever.
 constexpr unsigned kMaxWakesAtOnce = 200;
+// Backends of a region in order: more than any topology wants.
+constexpr std::uint32_t kPlenty = 1'000'000;
 
 std::string show(const PeerMessage& message, const Topology& topology) {
   if (const auto* wish = std::get_if<SwitchoverRequest>(&message)) {
@@ -29,42 +31,59 @@ std::string show(const PeerMessage& message, const Topology& topology) {
   return "";
 }
 
+bool empty_but_for_state(const Outbox& out) {
+  return !out.changed && !out.pause_changed && out.to_nodes.empty() && out.to_gateways.empty() &&
+         out.replies.empty();
+}
+
 }  // namespace
 
 GatewayProcess::GatewayProcess(World& world, GatewayId self, Clock clock)
-    : Process(world, clock), self_(self) {}
+    : Process(world, world.process(self), clock), gateway_(self) {}
+
+std::vector<std::uint32_t> GatewayProcess::healthy() const {
+  return std::vector<std::uint32_t>(world_.topology.services.size(),
+                                    backends_in_order_ ? kPlenty : 0);
+}
 
 void GatewayProcess::started() {
   incarnation_ = Incarnation{world_.random.next() | 1};
-  member_.emplace(world_.topology, self_, incarnation_, world_.random.next(), "sim", now());
-  member_->set_backends({healthy_backends_});
+  member_.emplace(world_.topology, gateway_, incarnation_, world_.random.next(), "sim", now());
+  member_->restore_pause(kept_);
+  member_->set_backends(healthy());
   route_ = {};
   writes_in_flight_ = 0;
   pending_wake_ = TrueInstant::max();
-  world_.trace.add(world_.name(self_), " starts as ", std::hex, incarnation_.value & 0xffff);
+  world_.trace([&](auto& out) {
+    out << world_.name(gateway_) << " starts as " << std::hex << (incarnation_.value & 0xffff)
+        << std::dec << ", wall clock " << wall_now().time_since_epoch().count() / 1000;
+  });
   settle();
 }
 
 void GatewayProcess::crashed() {
   member_.reset();
-  world_.trace.add(world_.name(self_), " crashes");
+  world_.checker.lease_ended(gateway_);
+}
+
+void GatewayProcess::remove() {
+  removed_ = true;
+  crash();
 }
 
 void GatewayProcess::clock_changed() {
   pending_wake_ = TrueInstant::max();
+  if (route_.lease_end > now()) {
+    world_.checker.lease_moved(gateway_, world_.schedule.now(), clock_.when(route_.lease_end));
+  }
   settle();
 }
 
-bool GatewayProcess::may_write() const {
-  if (!alive()) return false;
-  return now() < route_.lease_end || member_->election().holds_lease(now());
-}
-
-void GatewayProcess::set_healthy_backends(std::uint32_t healthy) {
-  healthy_backends_ = healthy;
+void GatewayProcess::set_backends_in_order(bool in_order) {
+  backends_in_order_ = in_order;
   if (!alive()) return;
   run([this] {
-    member_->set_backends({healthy_backends_});
+    member_->set_backends(healthy());
     settle();
   });
 }
@@ -72,19 +91,35 @@ void GatewayProcess::set_healthy_backends(std::uint32_t healthy) {
 void GatewayProcess::switch_over(RegionId successor, Duration timeout) {
   if (!alive()) return;
   run([this, successor, timeout] {
-    world_.trace.add(world_.name(self_), " is told to switch over to ",
-                     world_.topology.region_name(successor));
+    world_.trace([&](auto& out) {
+      out << world_.name(gateway_) << " is told to switch over to "
+          << world_.topology.region_name(successor);
+    });
     Outbox out;
     member_->switchover(successor, timeout, next_token_++, now(), out);
-    empty(out);
+    empty(std::move(out));
+    settle();
+  });
+}
+
+void GatewayProcess::pause_failover(bool paused) {
+  if (!alive()) return;
+  run([this, paused] {
+    world_.trace([&](auto& out) {
+      out << world_.name(gateway_) << " is told to " << (paused ? "pause" : "resume");
+    });
+    Outbox out;
+    member_->set_paused(paused, now(), out);
+    empty(std::move(out));
     settle();
   });
 }
 
 void GatewayProcess::write(Duration lasting) {
-  if (!alive() || paused()) return;
+  // The data plane has threads of its own: they go on while the control thread is stalled.
+  if (!alive() || (paused() && !stalled())) return;
   if (route_.draining || now() >= route_.lease_end) return;
-  world_.checker.wrote(self_, route_.epoch);
+  world_.checker.wrote(gateway_, route_.epoch, world_.schedule.now());
   ++writes_in_flight_;
   later(lasting, [this] {
     --writes_in_flight_;
@@ -92,7 +127,15 @@ void GatewayProcess::write(Duration lasting) {
   });
 }
 
+bool GatewayProcess::genuine(const TallyMessage& tally) const {
+  return std::all_of(tally.answers.begin(), tally.answers.end(), [](const SignedAnswer& answer) {
+    return answer.signature == simulated_signature(answer.answer);
+  });
+}
+
 void GatewayProcess::received(ProcessId from, const PeerMessage& message) {
+  const auto* tally = std::get_if<TallyMessage>(&message);
+  if (tally != nullptr && !genuine(*tally)) return;
   Outbox out;
   const std::size_t gateways = world_.topology.gateways.size();
   if (from < gateways) {
@@ -101,85 +144,128 @@ void GatewayProcess::received(ProcessId from, const PeerMessage& message) {
   } else {
     member_->from_node(NodeId{static_cast<std::uint32_t>(from - gateways)}, message, now(), out);
   }
-  empty(out);
+  empty(std::move(out));
   settle();
 }
 
 void GatewayProcess::settle() {
+  if (!alive() || paused()) return;  // stalled just now: comes after it
   Outbox out;
   member_->tick(now(), writes_in_flight_, out);
-  empty(out);
-  wake_at(member_->next_deadline(now()));
+  empty(std::move(out));
+  wake_when(member_->next_deadline(now()));
 }
 
-void GatewayProcess::send(GatewayId to, const PeerMessage& message) {
-  if (world_.trace.enabled()) {
-    const std::string text = show(message, world_.topology);
-    if (!text.empty()) world_.trace.add(world_.name(self_), " to ", world_.name(to), ": ", text);
+void GatewayProcess::empty(Outbox out) {
+  if (empty_but_for_state(out)) return;
+  if (world_.chance(world_.mischief.stall_permille)) {
+    const auto kept = std::make_shared<Outbox>(std::move(out));
+    stall([this, kept] {
+      publish(*kept);
+      send_all(*kept);
+      settle();
+    });
+    return;
   }
-  world_.send(world_.process(self_), world_.process(to), message);
+  publish(out);
+  send_all(out);
 }
 
-void GatewayProcess::empty(Outbox& out) {
-  if (out.changed) publish();
-  std::set<RoundId> told;  // a round goes to many
-  const auto tell_checker = [&](const PeerMessage& message) {
-    const auto* round = std::get_if<RoundMessage>(&message);
-    if (round == nullptr || round->question.incarnation != incarnation_) return;
-    if (!told.insert(round->question.round).second) return;
-    world_.trace.add(world_.name(self_), " puts ", show(round->question, world_.topology));
-    world_.checker.asked(self_, round->question, now());
-    const bool closing = round->question.kind == QuestionKind::close;
-    if (closing && writes_in_flight_ > 0) {
-      world_.checker.fail(world_.name(self_) + " gives its epoch back with writes in flight");
-    }
-  };
-  for (const auto& [node, message] : out.to_nodes) {
+// A round goes to many, one after the other, under one question.
+void GatewayProcess::tell_checker(const PeerMessage& message) {
+  const auto* round = std::get_if<RoundMessage>(&message);
+  if (round == nullptr || round->question.incarnation != incarnation_) return;
+  if (round->question.round == told_) return;
+  told_ = round->question.round;
+  world_.trace([&](auto& out) {
+    out << world_.name(gateway_) << " puts " << show(round->question, world_.topology);
+  });
+  world_.checker.asked(gateway_, round->question, now());
+  if (round->question.kind == QuestionKind::close && writes_in_flight_ > 0) {
+    world_.checker.fail(world_.name(gateway_) + " gives its epoch back with writes in flight");
+  }
+}
+
+void GatewayProcess::trace_sending(GatewayId to, const PeerMessage& message) {
+  const bool dull = std::holds_alternative<Heartbeat>(message) ||
+                    std::holds_alternative<RoundMessage>(message) ||
+                    std::holds_alternative<TallyMessage>(message);
+  if (dull) return;
+  world_.trace([&](auto& out) {
+    out << world_.name(gateway_) << " to " << world_.name(to) << ": "
+        << show(message, world_.topology);
+  });
+}
+
+void GatewayProcess::send_all(Outbox& out) {
+  for (const auto& [node, message] : out.to_nodes) tell_checker(message);
+  for (auto& [node, message] : out.to_nodes) {
+    world_.network->send(self_, world_.process(node), std::move(message));
+  }
+  for (auto& [gateway, message] : out.to_gateways) {
     tell_checker(message);
-    world_.send(world_.process(self_), world_.process(node), message);
+    trace_sending(gateway, message);
+    world_.network->send(self_, world_.process(gateway), std::move(message));
   }
-  for (const auto& [gateway, message] : out.to_gateways) {
-    tell_checker(message);
-    send(gateway, message);
-  }
-  for (const auto& [connection, message] : out.replies) {
-    send(GatewayId{static_cast<std::uint16_t>(connection)}, message);
-  }
+  for (auto& [connection, message] : out.replies) reply(connection, std::move(message));
   for (const auto& [token, reply] : out.switchovers) {
-    world_.trace.add(world_.name(self_), " ends switchover: ", reply.message);
+    world_.trace([&](auto& line) {
+      line << world_.name(gateway_) << " ends switchover: " << reply.message;
+    });
   }
 }
 
-void GatewayProcess::publish() {
+// One that lies may change what it passes on, but cannot sign for a node.
+void GatewayProcess::reply(std::uint64_t connection, PeerMessage message) {
+  auto* tally = std::get_if<TallyMessage>(&message);
+  if (tally != nullptr && world_.chance(world_.mischief.forgery_permille)) {
+    for (SignedAnswer& answer : tally->answers) {
+      answer.answer.verdict = Verdict::granted;
+      answer.answer.wait = Duration::zero();
+    }
+  }
+  world_.network->send(self_, static_cast<ProcessId>(connection), std::move(message));
+}
+
+void GatewayProcess::publish(const Outbox& out) {
+  if (out.pause_changed) kept_ = member_->pause();
+  if (!out.changed) return;
   const Election& election = member_->election();
   const Instant end = election.lease_end();
   const bool longer = end > route_.lease_end;
   const bool lost = end == Instant::min() && route_.lease_end != end;
   route_ = {election.view().epoch, end, member_->draining()};
-  if (!longer) {
-    if (lost) world_.trace.add(world_.name(self_), " holds no lease");
-    return;
+  if (lost) {
+    world_.trace([&](auto& line) { line << world_.name(gateway_) << " holds no lease"; });
+    world_.checker.lease_ended(gateway_);
   }
-  world_.trace.add(world_.name(self_), " holds a lease in epoch ", route_.epoch.value, " for ",
-                   (end - now()).count() / 1000, " us");
-  world_.checker.leased(self_, incarnation_, route_.epoch, end);
+  if (!longer || end <= now()) return;  // over before anybody heard of it, after a stall
+  world_.trace([&](auto& line) {
+    line << world_.name(gateway_) << " holds a lease in epoch " << route_.epoch.value << " for "
+         << (end - now()).count() / 1000 << " us";
+  });
+  world_.checker.leased(gateway_, incarnation_, route_.epoch, end, world_.schedule.now(),
+                        clock_.when(end));
 }
 
-void GatewayProcess::wake_at(Instant reading) {
+void GatewayProcess::wake_when(Instant reading) {
   const TrueInstant when = std::max(clock_.when(reading), world_.schedule.now());
   if (when >= pending_wake_ || when == TrueInstant::max()) return;
   pending_wake_ = when;
-  later(when - world_.schedule.now(), [this, when] {
-    if (when != pending_wake_) return;  // replaced by an earlier one
-    pending_wake_ = TrueInstant::max();
-    wakes_at_once_ = world_.schedule.now() == last_wake_ ? wakes_at_once_ + 1 : 0;
-    last_wake_ = world_.schedule.now();
-    if (wakes_at_once_ > kMaxWakesAtOnce) {
-      world_.checker.fail(world_.name(self_) + " wants to be woken again and again at one instant");
-      return;
-    }
-    settle();
-  });
+  wake_at(when);
+}
+
+void GatewayProcess::woken() {
+  const TrueInstant time = world_.schedule.now();
+  if (time < pending_wake_) return;  // an earlier one took its place and has been
+  pending_wake_ = TrueInstant::max();
+  wakes_at_once_ = time == last_wake_ ? wakes_at_once_ + 1 : 0;
+  last_wake_ = time;
+  if (wakes_at_once_ > kMaxWakesAtOnce) {
+    world_.checker.fail(world_.name(gateway_) + " wants to be woken again and again at an instant");
+    return;
+  }
+  settle();
 }
 
 }  // namespace regent::simulation

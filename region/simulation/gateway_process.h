@@ -1,28 +1,30 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "region/member.h"
-#include "region/simulation/world.h"
+#include "region/simulation/process.h"
 
 namespace regent::simulation {
 
 // A simulated gateway: the real Member, and a data plane that takes writes by the route published
 // last, as a running one does.
-class GatewayProcess : public Process {
+class GatewayProcess final : public Process {
  public:
   GatewayProcess(World& world, GatewayId self, Clock clock);
 
-  // Whether it may write now, by its own clock, also while it is paused; and in which epoch.
-  bool may_write() const;
-  Epoch epoch() const { return route_.epoch; }
-
-  // Health checks found this many healthy backends in the region.
-  void set_healthy_backends(std::uint32_t healthy);
-  // An operator's wish, put to this gateway.
+  // Health checks found enough healthy backends of each service in the region, or none.
+  void set_backends_in_order(bool in_order);
+  // Operators' wishes, put to this gateway.
   void switch_over(RegionId successor, Duration timeout);
+  void pause_failover(bool paused);
   // A client's write; taken if the route allows it, and then under way to a backend for `lasting`.
   void write(Duration lasting);
+
+  // The process is ended for good; nothing starts it again.
+  void remove();
+  bool removed() const { return removed_; }
 
  private:
   // What the data plane knows.
@@ -34,22 +36,31 @@ class GatewayProcess : public Process {
   void started() override;
   void crashed() override;
   void received(ProcessId from, const PeerMessage& message) override;
+  void woken() override;
   void clock_changed() override;
 
+  std::vector<std::uint32_t> healthy() const;
+  bool genuine(const TallyMessage& tally) const;
   void settle();
-  // Publishes first, then sends.
-  void empty(Outbox& out);
-  void publish();
-  void send(GatewayId to, const PeerMessage& message);
-  void wake_at(Instant reading);
+  // Keeps and publishes first, then sends; may stop for a while before either.
+  void empty(Outbox out);
+  void publish(const Outbox& out);
+  void send_all(Outbox& out);
+  void trace_sending(GatewayId to, const PeerMessage& message);
+  void tell_checker(const PeerMessage& message);
+  void reply(std::uint64_t connection, PeerMessage message);
+  void wake_when(Instant reading);
 
-  GatewayId self_;
-  std::uint32_t healthy_backends_ = 1;
+  GatewayId gateway_;
+  bool backends_in_order_ = true;
   Incarnation incarnation_;
   std::optional<Member> member_;
   Route route_;
   std::int64_t writes_in_flight_ = 0;
   std::uint64_t next_token_ = 1;
+  PauseRecord kept_;  // on disk
+  RoundId told_;      // the question that the checker heard of last
+  bool removed_ = false;
   TrueInstant pending_wake_ = TrueInstant::max();
   TrueInstant last_wake_ = TrueInstant::min();
   unsigned wakes_at_once_ = 0;

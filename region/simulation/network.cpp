@@ -1,94 +1,96 @@
 #include "region/simulation/network.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "quorum/check.h"
 
 namespace regent::simulation {
 namespace {
 
-constexpr std::int64_t kMillion = 1'000'000;
+constexpr Duration kLatest = std::chrono::minutes(1);
 
 }  // namespace
 
-Instant Clock::at(TrueInstant now) const {
-  return reading_ + (now - base_) * (kMillion + rate_ppm_) / kMillion;
-}
+Network::Network(Schedule& schedule, Random& random, std::vector<std::uint16_t> site_of,
+                 std::vector<std::vector<Duration>> delays, Deliver deliver)
+    : schedule_(schedule),
+      random_(random),
+      site_of_(std::move(site_of)),
+      delays_(std::move(delays)),
+      deliver_(std::move(deliver)),
+      deaf_(site_of_.size()) {}
 
-TrueInstant Clock::when(Instant reading) const {
-  if (reading == kNever) return TrueInstant::max();
-  if (reading <= reading_) return base_;
-  const std::int64_t rate = kMillion + rate_ppm_;
-  return base_ + Duration(((reading - reading_).count() * kMillion + rate - 1) / rate);
-}
-
-void Clock::set_rate(TrueInstant now, std::int64_t rate_ppm) {
-  reading_ = at(now);
-  base_ = now;
-  rate_ppm_ = rate_ppm;
-}
-
-bool Schedule::is_later(const Event& a, const Event& b) {
-  return a.when != b.when ? a.when > b.when : a.order > b.order;
-}
-
-void Schedule::at(TrueInstant when, Action action) {
-  CHECK(when >= now_);
-  events_.push_back({when, scheduled_++, std::move(action)});
-  std::push_heap(events_.begin(), events_.end(), is_later);
-}
-
-bool Schedule::step(TrueInstant end) {
-  if (events_.empty() || events_.front().when >= end) {
-    now_ = std::max(now_, end);
-    return false;
-  }
-  std::pop_heap(events_.begin(), events_.end(), is_later);
-  const Event event = std::move(events_.back());
-  events_.pop_back();
-  now_ = event.when;
-  event.action();
-  return true;
-}
-
-Network::Network(Schedule& schedule, Random& random, std::size_t processes)
-    : schedule_(schedule), random_(random), processes_(processes), paths_(processes * processes) {}
-
-void Network::set_distance(ProcessId from, ProcessId to, Duration least) {
-  path(from, to).least = std::max<Duration>(least, std::chrono::microseconds(1));
+void Network::slow_down(std::uint16_t from_site, std::uint16_t to_site, Duration more) {
+  delays_.at(from_site).at(to_site) += more;
 }
 
 void Network::set_cut(ProcessId from, ProcessId to, bool cut) {
-  unsigned& cuts = path(from, to).cuts;
+  if (cuts_.empty()) cuts_.resize(processes() * processes());
+  std::uint8_t& cuts = cuts_[from * processes() + to];
   if (cut) {
+    CHECK(cuts < 255);
     ++cuts;
+    ++cuts_now_;
   } else if (cuts > 0) {
     --cuts;
+    --cuts_now_;
   }
 }
 
 void Network::heal() {
-  for (Path& path : paths_) path.cuts = 0;
+  std::fill(cuts_.begin(), cuts_.end(), 0);
+  cuts_now_ = 0;
+  std::fill(deaf_.begin(), deaf_.end(), false);
 }
 
-Duration Network::delay(const Path& path) {
-  const auto up_to = [&](Duration bound) {
-    return Duration(random_.below(static_cast<std::uint64_t>(bound.count())));
-  };
-  Duration delay = path.least + up_to(conditions_.jitter);
-  if (random_.below(1000) < conditions_.straggler_permille) {
-    delay += up_to(conditions_.straggler_delay);
-  }
-  return delay;
+Duration Network::up_to(Duration bound) {
+  return Duration(random_.below(static_cast<std::uint64_t>(bound.count())));
 }
 
-void Network::send(ProcessId from, ProcessId to, const Schedule::Action& deliver) {
-  const Path& path = this->path(from, to);
-  if (path.cuts > 0 || random_.below(1000) < conditions_.loss_permille) return;
-  schedule_.after(delay(path), deliver);
-  while (random_.below(1000) < conditions_.duplicate_permille) {
-    schedule_.after(delay(path), deliver);
+std::uint32_t Network::keep(ProcessId from, ProcessId to, PeerMessage message) {
+  if (free_packets_.empty()) {
+    packets_.push_back({std::move(message), from, to, 0});
+    return static_cast<std::uint32_t>(packets_.size() - 1);
   }
+  const std::uint32_t place = free_packets_.back();
+  free_packets_.pop_back();
+  packets_[place] = {std::move(message), from, to, 0};
+  return place;
+}
+
+void Network::schedule_copy(std::uint32_t packet, Duration least) {
+  Duration delay = least + up_to(conditions_.jitter);
+  if (chance(conditions_.straggler_permille)) delay += up_to(conditions_.straggler_delay);
+  ++packets_[packet].copies;
+  schedule_.at(schedule_.now() + delay, *this, 0, packet);
+}
+
+void Network::send(ProcessId from, ProcessId to, PeerMessage message) {
+  ++sent_;
+  if (observer_) observer_(from, to, message);
+  if (cut(from, to) || chance(conditions_.loss_permille)) return;
+  if (deaf_[to] && std::holds_alternative<Heartbeat>(message)) return;
+  const Duration least = delays_[site_of_[from]][site_of_[to]];
+  const std::uint32_t packet = keep(from, to, std::move(message));
+  schedule_copy(packet, least);
+  while (chance(conditions_.duplicate_permille)) schedule_copy(packet, least);
+  if (chance(conditions_.late_permille)) schedule_copy(packet, least + up_to(kLatest));
+}
+
+void Network::due(std::uint32_t, std::uint32_t packet) {
+  // Whoever gets it may send, and packets_ then move: so the message leaves its place.
+  Packet& kept = packets_[packet];
+  const ProcessId from = kept.from;
+  const ProcessId to = kept.to;
+  if (--kept.copies > 0) {
+    const PeerMessage copy = kept.message;
+    deliver_(from, to, copy);
+    return;
+  }
+  const PeerMessage message = std::move(kept.message);
+  free_packets_.push_back(packet);
+  deliver_(from, to, message);
 }
 
 }  // namespace regent::simulation

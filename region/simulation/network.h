@@ -2,106 +2,87 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "quorum/random.h"
-#include "quorum/types.h"
+#include "region/peer_message.h"
+#include "region/simulation/schedule.h"
 
-// The simulated world's time, clocks and network. Everything is driven by one seeded Random, so a
-// run repeats exactly. One thread.
 namespace regent::simulation {
-
-// Time as nobody in the simulated cluster can read it: what the checker judges by.
-struct TrueClock {
-  using duration = Duration;
-  using rep = duration::rep;
-  using period = duration::period;
-  using time_point = std::chrono::time_point<TrueClock, Duration>;
-  static constexpr bool is_steady = true;
-};
-using TrueInstant = TrueClock::time_point;
-
-// A process's clock: some reading at the start, then counting at a rate near that of true time.
-class Clock {
- public:
-  Clock(TrueInstant now, Instant reading, std::int64_t rate_ppm)
-      : base_(now), reading_(reading), rate_ppm_(rate_ppm) {}
-
-  Instant at(TrueInstant now) const;
-  // First true instant at which it reads `reading` or more, should the rate stay.
-  TrueInstant when(Instant reading) const;
-  void set_rate(TrueInstant now, std::int64_t rate_ppm);
-
- private:
-  TrueInstant base_;
-  Instant reading_;
-  std::int64_t rate_ppm_;
-};
-
-// What will happen, in order of true time; what is due at one instant, in order of scheduling.
-class Schedule {
- public:
-  using Action = std::function<void()>;
-
-  TrueInstant now() const { return now_; }
-  void at(TrueInstant when, Action action);  // not before now()
-  void after(Duration delay, Action action) { at(now_ + delay, std::move(action)); }
-  // Does the next thing due before `end`; false, with now() == end, when there is none.
-  bool step(TrueInstant end);
-
- private:
-  struct Event {
-    TrueInstant when;
-    std::uint64_t order;
-    Action action;
-  };
-  static bool is_later(const Event& a, const Event& b);
-
-  TrueInstant now_{};
-  std::uint64_t scheduled_ = 0;
-  std::vector<Event> events_;  // a heap, the next one in front
-};
 
 using ProcessId = std::uint32_t;
 
+// How badly the network behaves; the chances are per message, in thousandths.
 struct NetworkConditions {
+  Duration jitter{};  // upper bound, added to each delay; above the gaps between messages: disorder
   std::uint32_t loss_permille = 0;
   std::uint32_t duplicate_permille = 0;
-  std::uint32_t straggler_permille = 0;  // messages held up for up to `straggler_delay`
+  std::uint32_t straggler_permille = 0;  // held up by up to `straggler_delay`
   Duration straggler_delay{};
-  Duration jitter{};  // upper bound, added to each delay; above the gaps between messages: disorder
+  std::uint32_t late_permille = 0;  // comes a second time, up to a minute later
 };
 
-// Delivers, loses, doubles, delays and reorders.
-class Network {
+// Brings messages from process to process: late, twice, out of order, or never. One thread.
+class Network final : private Schedule::Target {
  public:
-  Network(Schedule& schedule, Random& random, std::size_t processes);
+  using Deliver = std::function<void(ProcessId from, ProcessId to, const PeerMessage& message)>;
+  using Observer = std::function<void(ProcessId from, ProcessId to, const PeerMessage& message)>;
+
+  // `site_of`: where each process is, by ProcessId; `delays`: the least time one way from site to
+  // site, `delays[from][to]`.
+  Network(Schedule& schedule, Random& random, std::vector<std::uint16_t> site_of,
+          std::vector<std::vector<Duration>> delays, Deliver deliver);
 
   void set_conditions(const NetworkConditions& conditions) { conditions_ = conditions; }
-  // Least delay from one process to another; at least 1 us.
-  void set_distance(ProcessId from, ProcessId to, Duration least);
-  // Drops what is sent from now on in this direction; what is under way arrives.
+  // Told of every message handed to send(), also of those that get lost.
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
+  // Messages sent from now on in this direction take this much longer; adds up, and so does taking
+  // it back with a negative value.
+  void slow_down(std::uint16_t from_site, std::uint16_t to_site, Duration more);
+  // Drops what is sent from now on in this direction; what is under way arrives. Cuts that overlap
+  // are counted: as many have to end.
   void set_cut(ProcessId from, ProcessId to, bool cut);
-  bool cut(ProcessId from, ProcessId to) const { return path(from, to).cuts > 0; }
+  bool cut(ProcessId from, ProcessId to) const {
+    return cuts_now_ > 0 && cuts_[from * processes() + to] > 0;
+  }
+  // Heartbeats do not reach this process, while everything else does: it takes the others for dead.
+  void set_deaf(ProcessId process, bool deaf) { deaf_.at(process) = deaf; }
+  // Ends all cuts and all deafness.
   void heal();
 
-  // Calls `deliver` once, several times or never.
-  void send(ProcessId from, ProcessId to, const Schedule::Action& deliver);
+  void send(ProcessId from, ProcessId to, PeerMessage message);
+
+  std::size_t processes() const { return site_of_.size(); }
+  std::uint64_t sent() const { return sent_; }
 
  private:
-  struct Path {
-    Duration least{std::chrono::microseconds(50)};
-    unsigned cuts = 0;  // faults that overlap
+  // A message under way, also while copies of it are.
+  struct Packet {
+    PeerMessage message;
+    ProcessId from = 0;
+    ProcessId to = 0;
+    std::uint32_t copies = 0;
   };
-  const Path& path(ProcessId from, ProcessId to) const { return paths_[from * processes_ + to]; }
-  Path& path(ProcessId from, ProcessId to) { return paths_[from * processes_ + to]; }
-  Duration delay(const Path& path);
+  void due(std::uint32_t what, std::uint32_t packet) override;
+  std::uint32_t keep(ProcessId from, ProcessId to, PeerMessage message);
+  void schedule_copy(std::uint32_t packet, Duration least);
+  bool chance(std::uint32_t permille) { return permille > 0 && random_.below(1000) < permille; }
+  Duration up_to(Duration bound);
 
   Schedule& schedule_;
   Random& random_;
-  std::size_t processes_;
-  std::vector<Path> paths_;
+  std::vector<std::uint16_t> site_of_;
+  std::vector<std::vector<Duration>> delays_;
+  Deliver deliver_;
+  Observer observer_;
   NetworkConditions conditions_;
+  std::vector<std::uint8_t> cuts_;  // by from * processes + to; made with the first cut
+  std::uint64_t cuts_now_ = 0;
+  std::vector<bool> deaf_;  // by ProcessId
+  std::vector<Packet> packets_;
+  std::vector<std::uint32_t> free_packets_;
+  std::uint64_t sent_ = 0;
 };
 
 }  // namespace regent::simulation

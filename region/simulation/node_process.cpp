@@ -8,80 +8,98 @@ constexpr std::size_t kMaxWaiting = 4096;
 }  // namespace
 
 NodeProcess::NodeProcess(World& world, NodeId self, Clock clock)
-    : Process(world, clock), self_(self) {
-  disk_.lease = world.topology.timing.lease;
+    : Process(world, world.process(self), clock), node_(self) {
+  disk_.record.lease = world.topology.timing.lease;
 }
 
+// A process that cannot read its record says so and ends; here it stays, and answers nothing.
 void NodeProcess::started() {
   busy_ = false;
-  voter_.emplace(self_, disk_, DriftBound{world_.topology.timing.clock_drift_ppm}, now());
-  world_.trace.add(world_.name(self_), " starts, epoch ", disk_.epoch.value, " region ",
-                   world_.topology.region_name(disk_.region));
+  world_.checker.node_started(node_);
+  world_.trace([&](auto& out) {
+    out << world_.name(node_) << " starts, wall clock "
+        << wall_now().time_since_epoch().count() / 1000 << ", epoch " << disk_.record.epoch.value
+        << " region " << world_.topology.region_name(disk_.record.region)
+        << (disk_.corrupt ? ", and cannot read its record" : "");
+  });
+  if (disk_.corrupt) return;
+  voter_.emplace(node_, disk_.record, DriftBound{world_.topology.timing.clock_drift_ppm}, now());
 }
 
+// What was written and not yet synced may be there or not.
 void NodeProcess::crashed() {
+  if (unsynced_ && world_.random.below(2) == 0) disk_.record = *unsynced_;
+  if (unsynced_ && world_.chance(world_.mischief.corruption_permille)) disk_.corrupt = true;
+  unsynced_.reset();
   voter_.reset();
   waiting_.clear();
-  world_.trace.add(world_.name(self_), " crashes");
 }
 
 void NodeProcess::received(ProcessId from, const PeerMessage& message) {
   const auto* round = std::get_if<RoundMessage>(&message);
-  if (round == nullptr || waiting_.size() >= kMaxWaiting) return;
-  waiting_.push_back({from, *round});
+  if (round == nullptr || !voter_) return;
+  if (busy_) {
+    if (waiting_.size() < kMaxWaiting) waiting_.push_back({from, round->question});
+    return;
+  }
+  waiting_.push_back({from, round->question});
   work();
 }
 
 void NodeProcess::work() {
   while (!busy_ && alive() && !waiting_.empty()) {
-    const Waiting next = std::move(waiting_.front());
+    const Waiting next = waiting_.front();
     waiting_.pop_front();
-    const Voter::Output output = voter_->decide(next.round.question, now());
+    const Instant decided = now();
+    const Voter::Output output = voter_->decide(next.question, decided);
     if (output.persist) {
-      write(next.from, next.round, output);
+      write(next, output, decided);
     } else {
-      answer(next.from, output.answer);
+      answer(next.from, output.answer, decided);
     }
   }
 }
 
-void NodeProcess::write(ProcessId from, const RoundMessage& round, const Voter::Output& output) {
-  const auto chance = [this](std::uint32_t permille) {
-    return world_.random.below(1000) < permille;
-  };
+void NodeProcess::write(const Waiting& asked, const Voter::Output& output, Instant decided) {
   busy_ = true;
-  const Duration delay(
-      world_.random.below(static_cast<std::uint64_t>(world_.mischief.disk_delay.count())));
-  const bool crash_before = chance(world_.mischief.crash_at_write_permille);
-  const bool crash_after = chance(world_.mischief.crash_at_write_permille);
-  const bool fails = chance(world_.mischief.disk_failure_permille);
-  later(delay, [this, from, round, output, crash_before, crash_after, fails] {
-    if (crash_before) return crash();
-    if (fails) {
-      world_.trace.add(world_.name(self_), " cannot write");
-      voter_->fail();
-      busy_ = false;
-      answer(from, voter_->decide(round.question, now()).answer);
-      return work();
-    }
-    disk_ = *output.persist;
-    if (crash_after) return crash();
-    later(Duration(world_.random.below(1000)), [this, from, output] {
-      busy_ = false;
-      answer(from, output.answer);
-      work();
-    });
+  if (disk_.full) return disk_failed(asked);
+  unsynced_ = *output.persist;
+  later(world_.up_to(world_.mischief.disk_delay), [this, asked, output, decided] {
+    if (world_.chance(world_.mischief.crash_at_write_permille)) return crash();
+    if (world_.chance(world_.mischief.disk_failure_permille)) return disk_failed(asked);
+    may_stall([this, asked, output, decided] { synced(asked, output, decided); });
   });
 }
 
-void NodeProcess::answer(ProcessId from, const Answer& answer) {
-  world_.trace.add(world_.name(self_), " answers ", show(answer.verdict), " wait ",
-                   answer.wait.count() / 1000, " us to ", show(answer.question, world_.topology));
-  if (answer.verdict != Verdict::failed) world_.checker.answered(answer);
+void NodeProcess::synced(const Waiting& asked, const Voter::Output& output, Instant decided) {
+  disk_.record = *output.persist;
+  unsynced_.reset();
+  if (world_.chance(world_.mischief.crash_at_write_permille)) return crash();
+  may_stall([this, asked, output, decided] {
+    busy_ = false;
+    answer(asked.from, output.answer, decided);
+    work();
+  });
+}
+
+void NodeProcess::disk_failed(const Waiting& asked) {
+  world_.trace([&](auto& out) { out << world_.name(node_) << " cannot write"; });
+  voter_->fail();
+  busy_ = false;
+  answer(asked.from, voter_->decide(asked.question, now()).answer, now());
+  work();
+}
+
+void NodeProcess::answer(ProcessId from, const Answer& answer, Instant decided) {
+  world_.trace([&](auto& out) {
+    out << world_.name(node_) << " answers " << show(answer.verdict) << " wait "
+        << answer.wait.count() / 1000 << " us to " << show(answer.question, world_.topology);
+  });
+  if (answer.verdict != Verdict::failed) world_.checker.answered(answer, decided);
   TallyMessage message;
   message.round = answer.question.round;
-  message.answers.push_back({answer, "", "", "", world_.topology.hash});
-  world_.send(world_.process(self_), from, message);
+  message.answers.push_back({answer, simulated_signature(answer), "", "", world_.topology.hash});
+  world_.network->send(self_, from, std::move(message));
 }
 
 }  // namespace regent::simulation

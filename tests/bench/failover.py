@@ -24,6 +24,7 @@ from harness.network import Network  # noqa: E402
 from harness.process import Process  # noqa: E402
 from harness.topology import REGIONS, topology  # noqa: E402
 from harness.wait import await_  # noqa: E402
+from harness.wan import WanNetwork  # noqa: E402
 
 INTERVAL_SECONDS = 0.025
 GIVE_UP_SECONDS = 30
@@ -75,8 +76,8 @@ def measure(network, regions, cut_off, write):
     return (probes.wait() - began_ns) / 1e6
 
 
-def regent_trials(count, progress):
-    with Cluster(topology(hold="5s")) as cluster:
+def regent_trials(count, progress, network):
+    with Cluster(topology(hold="5s"), network) as cluster:
         cluster.create_certs().start()
         results = []
         for trial in range(count):
@@ -98,9 +99,9 @@ def regent_trials(count, progress):
 class Etcd:
     """Three members, one a region, all settings at their defaults."""
 
-    def __init__(self):
+    def __init__(self, network):
         self.work = tempfile.mkdtemp(prefix="etcd-bench-")
-        self.network = Network(REGIONS)
+        self.network = network(REGIONS)
         self.processes = []
         self.host = {region: f"10.0.{number}.10" for number, region in enumerate(REGIONS, start=1)}
         peers = ",".join(f"{region}=http://{host}:2380" for region, host in self.host.items())
@@ -151,8 +152,8 @@ class Etcd:
         return int(answer.json()["header"]["raft_term"])
 
 
-def etcd_trials(count, progress):
-    with Etcd() as etcd:
+def etcd_trials(count, progress, network):
+    with Etcd(network) as etcd:
         results = []
         for trial in range(count):
             leader, term = await_(etcd.leader, 30, "the members of etcd agree on a leader")
@@ -175,15 +176,18 @@ def main():
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--without-etcd", action="store_true")
     parser.add_argument("--json", action="store_true", help="print the single results, too")
+    parser.add_argument("--wide-area", action="store_true",
+                        help="regions 65, 80 and 140 ms apart, with jitter of up to 5 ms a way")
     options = parser.parse_args()
+    network = WanNetwork if options.wide_area else Network
 
     def progress(what, trial, result):
         if sys.stderr.isatty():
             print(f"\r{what} {trial + 1}/{options.trials}: {result:.0f} ms   ", end="",
                   file=sys.stderr, flush=True)
-    results = {"regent, lease 1.5 s": regent_trials(options.trials, progress)}
+    results = {"regent, lease 1.5 s": regent_trials(options.trials, progress, network)}
     if not options.without_etcd:
-        results["etcd, defaults (election 1 s)"] = etcd_trials(options.trials, progress)
+        results["etcd, defaults (election 1 s)"] = etcd_trials(options.trials, progress, network)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     print("Unplanned failover: cut of the primary's region to the first write in the new one")
@@ -193,7 +197,8 @@ def main():
     if options.json:
         print(json.dumps({name: [round(value) for value in values]
                           for name, values in results.items()}))
-    print("again: sudo python3 tests/bench/failover.py")
+    print("again: sudo python3 tests/bench/failover.py" +
+          (" --wide-area" if options.wide_area else ""))
 
 
 if __name__ == "__main__":

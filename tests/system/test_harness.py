@@ -1,9 +1,12 @@
 """The instruments themselves: a cut cuts, and the checker sees each way to break the promise."""
+import itertools
+import random
 import unittest
 
-from harness.checker import violations
+from harness.checker import region_changes, violations
 from harness.clients import Attempt, Writer
 from harness.cluster import Cluster
+from harness.faults import Draw, Injector, phases
 from harness.topology import topology
 from harness.wait import await_
 
@@ -42,6 +45,40 @@ class CheckerTest(unittest.TestCase):
 
     def test_an_answer_that_names_another_epoch(self):
         self.assertEqual(len(violations(self.GOOD, self.remembered("x3", "1", "b"))), 1)
+
+    def test_one_late_write_is_excused_for_each_pause(self):
+        late = record(4 * 10**9, 1, "a", "x4")
+        later = record(4 * 10**9 + 1, 1, "a", "x5")
+        pause = ("a", 4 * 10**9 - 10**6)
+        self.assertEqual(violations(self.GOOD + [late], (), [pause]), [])
+        self.assertEqual(len(violations(self.GOOD + [late, later], (), [pause])), 1)
+        self.assertEqual(violations(self.GOOD + [late, later], (), [pause, pause]), [])
+        for other in (("b", pause[1]), ("a", 3 * 10**9), ("a", 5 * 10**9)):
+            self.assertEqual(len(violations(self.GOOD + [late], (), [other])), 1, other)
+
+    def test_changes_of_the_region(self):
+        self.assertEqual(region_changes(self.GOOD), ["b"])
+        self.assertEqual(region_changes([]), [])
+
+
+class SequenceTest(unittest.TestCase):
+    REGIONS = ("us-east", "us-west", "eu")
+
+    def first(self, seed, count=40):
+        return list(itertools.islice(phases(seed, self.REGIONS), count))
+
+    def test_the_seed_alone_decides(self):
+        self.assertEqual(self.first(7), self.first(7))
+        self.assertNotEqual(self.first(7), self.first(8))
+        self.assertEqual(self.first(7)[:10], self.first(7, 10))
+
+    def test_every_kind_comes_and_can_be_done(self):
+        faults = [fault for faults in self.first(7) for fault in faults]
+        kinds = Draw(random.Random(1), self.REGIONS).kinds()
+        self.assertEqual({fault.kind for fault in faults}, set(kinds))
+        for fault in faults:
+            self.assertTrue(callable(getattr(Injector, f"_{fault.arguments[0]}")), fault)
+            self.assertGreaterEqual(fault.lasts, 0)
 
 
 class NetworkTest(unittest.TestCase):

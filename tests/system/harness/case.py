@@ -3,6 +3,7 @@ import sys
 import unittest
 
 from .cluster import Cluster
+from .network import Network
 from .topology import topology
 
 
@@ -11,10 +12,11 @@ class ClusterTest(unittest.TestCase):
 
     maxDiff = None
     cluster = None
+    network = Network
 
     def make_cluster(self, described=None):
         """A cluster with certificates, nothing started."""
-        self.cluster = Cluster(described or topology())
+        self.cluster = Cluster(described or topology(), self.network)
         self.addCleanup(self.cluster.close)
         return self.cluster.create_certs()
 

@@ -122,6 +122,22 @@ class Writer:
                 return attempt
         return None
 
+    def last_acknowledged(self):
+        """The newest acknowledged write, None when there is none."""
+        for attempt in reversed(self.attempts):
+            if attempt.acknowledged:
+                return attempt
+        return None
+
+    def acknowledged_since(self, instant_ns):
+        """Whether a write that began after the instant was acknowledged; looks at new ones only."""
+        for attempt in reversed(self.attempts):
+            if attempt.start_ns < instant_ns:
+                return False
+            if attempt.acknowledged:
+                return True
+        return False
+
     def _run(self):
         connection = self.make_connection()
         number = 0

@@ -23,10 +23,10 @@ class Cluster:
     """Processes are called REGION/NAME: us-east/gw1, us-east/n2, us-east/redis, us-east/orders1.
 
     Use it with `with`: whatever happens, everything it started ends with the block. The work folder
-    (logs, records, data) stays when `keep` is set.
+    (logs, records, data) stays when `keep` is set. `network` is made from the names of the regions.
     """
 
-    def __init__(self, topology):
+    def __init__(self, topology, network=Network):
         self.topology = topology
         self.regions = list(topology["regions"])
         self.work = tempfile.mkdtemp(prefix="regent-system-")
@@ -34,7 +34,7 @@ class Cluster:
         self.processes = {}
         self.record_paths = []
         self.writers = []
-        self.network = Network(self.regions)
+        self.network = network(self.regions)
         self.topology_path = self.write_topology("topology", topology)
         self.certs = f"{self.work}/certs"
         for folder in ("log", "data"):
@@ -259,10 +259,11 @@ class Cluster:
     def records(self):
         return checker.read_records(self.record_paths)
 
-    def check_promise(self):
-        """Stops the writers and holds the records against the promise."""
+    def check_promise(self, pauses=()):
+        """Stops the writers and holds the records against the promise; `pauses` as the checker
+        takes them."""
         self.stop_writers()
-        found = checker.violations(self.records(), self.writers)
+        found = checker.violations(self.records(), self.writers, pauses)
         if found:
             raise AssertionError(f"{len(found)} violations; {checker.PROMISE}:\n" +
                                  "\n".join(found[:20]))

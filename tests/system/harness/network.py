@@ -29,7 +29,8 @@ def run(*argv, stdin=None, check=True):
 
 
 class Network:
-    """One namespace a region (address 10.0.R.x, R counted from 1) and a router between them."""
+    """One namespace a region (address 10.0.R.x, R counted from 1) and a router between them.
+    wan.py joins the same namespaces over long distances instead."""
 
     _made = 0
 
@@ -43,10 +44,9 @@ class Network:
         self.router = f"{self.id}-router"
         self.cuts = set()
         atexit.register(self.close)
-        self._add_namespace(self.router)
-        run("ip", "netns", "exec", self.router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-        for number, region in enumerate(self.regions, start=1):
-            self._add_region(number, region)
+        for region in self.regions:
+            self._add_namespace(self.namespace(region))
+        self._join()
 
     def namespace(self, region):
         return f"{self.id}-{region}"
@@ -61,9 +61,15 @@ class Network:
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "set", "lo", "up")
 
+    def _join(self):
+        """Gives every region's namespace its eth0, with ways to all others."""
+        self._add_namespace(self.router)
+        run("ip", "netns", "exec", self.router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        for number, region in enumerate(self.regions, start=1):
+            self._add_region(number, region)
+
     def _add_region(self, number, region):
         name = self.namespace(region)
-        self._add_namespace(name)
         run("ip", "-n", self.router, "link", "add", f"r{number}", "type", "veth",
             "peer", "name", "eth0", "netns", name)
         run("ip", "-n", self.router, "address", "add", f"10.0.{number}.1/24", "dev", f"r{number}")
@@ -104,19 +110,26 @@ class Network:
 
     def socket(self, region):
         """A TCP socket of the region's namespace. Any thread."""
+        made = self._socket(region, socket.SOCK_STREAM)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def datagram_socket(self, region):
+        """A UDP socket of the region's namespace. Any thread."""
+        return self._socket(region, socket.SOCK_DGRAM)
+
+    def _socket(self, region, kind):
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(f"{RUN}/{self.namespace(region)}", os.O_RDONLY)
         try:
-            _enter(there)
+            enter(there)
             try:
-                made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                return socket.socket(socket.AF_INET, kind)
             finally:
-                _enter(home)
+                enter(home)
         finally:
             os.close(there)
             os.close(home)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
 
     def bytes_and_packets(self, region):
         """What passed between the region and the others: (bytes, packets), both directions."""
@@ -131,7 +144,8 @@ class Network:
             _remove(name)
 
 
-def _enter(descriptor):
+def enter(descriptor):
+    """Moves the calling thread into the network namespace."""
     if _libc.setns(descriptor, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
 

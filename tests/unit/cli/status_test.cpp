@@ -91,5 +91,18 @@ TEST(StatusTableTest, SaysWhenThereIsNoPrimary) {
   EXPECT_NE(table.find("quorum lost: 1 of 3 present, 2 needed, 1 missing"), std::string::npos);
 }
 
+TEST(StatusTableTest, SaysFirstThatNobodyTakesOver) {
+  GatewayStatus status = no_primary_status();
+  status.pause = {3, true};
+  status.quorum.outcome = Outcome::won;
+  const auto json = status_json(status, boot_now());
+  EXPECT_TRUE(json->getValue<bool>("paused"));
+  const std::string table = cli::status_table(*json, "x", false);
+  EXPECT_EQ(table.substr(0, table.find('\n')),
+            "shop: no primary, highest epoch 7, automatic failover is paused");
+  EXPECT_NE(route_json(status, boot_now())->getValue<std::string>("message").find("is paused"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace regent::test

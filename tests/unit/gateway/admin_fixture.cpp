@@ -63,7 +63,8 @@ GatewayStatus primary_status() {
   status.quorum.margin = 0;
   status.quorum.regions = {region("eu", Outcome::lost), region("us-east", Outcome::won),
                            region("us-west", Outcome::won)};
-  status.links = {{"eu", "gw1", "down", -1, -1, true}, {"us-west", "gw1", "up", 81.23, 120, true}};
+  status.links = {{"eu", "gw1", "down", -1, -1, true, {}},
+                  {"us-west", "gw1", "up", 81.23, 120, true, {}}};
   status.services = {{"orders", 1, {{"127.0.0.1:9000", true}, {"127.0.0.1:9001", false}}}};
   status.topology_version = 3;
   status.topology_hash = "sha256:abcd";
@@ -110,6 +111,30 @@ void FakeControl::on_switchover(
     std::function<SwitchoverReply(const std::string&, Duration)> action) {
   std::scoped_lock lock(mutex_);
   action_ = std::move(action);
+}
+
+Result<FakeControl::PauseOrder> FakeControl::set_paused(bool paused) {
+  std::function<Result<PauseOrder>(bool)> action;
+  {
+    std::scoped_lock lock(mutex_);
+    ++pause_orders_;
+    action = set_paused_;
+    if (!action) {
+      status_.pause = {status_.pause.version + 1, paused};
+      return PauseOrder{status_.pause, true};
+    }
+  }
+  return action(paused);
+}
+
+void FakeControl::on_set_paused(std::function<Result<PauseOrder>(bool)> action) {
+  std::scoped_lock lock(mutex_);
+  set_paused_ = std::move(action);
+}
+
+int FakeControl::pause_orders() const {
+  std::scoped_lock lock(mutex_);
+  return pause_orders_;
 }
 
 int FakeControl::switchovers() const {

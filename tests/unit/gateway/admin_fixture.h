@@ -28,16 +28,22 @@ class FakeControl : public ControlPort {
  public:
   std::shared_ptr<const GatewayStatus> status() const override;
   SwitchoverReply switchover(const std::string& to, Duration timeout) override;
+  Result<PauseOrder> set_paused(bool paused) override;
 
   void show(GatewayStatus status);
   void on_switchover(std::function<SwitchoverReply(const std::string&, Duration)> action);
   int switchovers() const;
+  // What becomes of a pause or resume; it may call show(). By default the switch moves on.
+  void on_set_paused(std::function<Result<PauseOrder>(bool)> action);
+  int pause_orders() const;
 
  private:
   mutable std::mutex mutex_;
   GatewayStatus status_ = primary_status();
   std::function<SwitchoverReply(const std::string&, Duration)> action_;
   int switchovers_ = 0;
+  std::function<Result<PauseOrder>(bool)> set_paused_;
+  int pause_orders_ = 0;
 };
 
 // A certificate folder as `regent certs create` lays it out, removed at the end.

@@ -57,6 +57,15 @@ TEST(HttpRewrite, ForwardedForGrowsAndProtoIsOurs) {
             "Via: 1.1 regent\r\nRegent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n");
 }
 
+TEST(HttpRewrite, AnOldRequestWithoutHostGetsOne) {
+  const std::string rest =
+      "X-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\nVia: 1.0 regent\r\n"
+      "Regent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n";
+  EXPECT_EQ(request("GET /x HTTP/1.0\r\n\r\n"), "GET /x HTTP/1.1\r\nHost: \r\n" + rest);
+  EXPECT_EQ(request("GET http://shop:81?x HTTP/1.0\r\n\r\n"),
+            "GET /?x HTTP/1.1\r\nHost: shop:81\r\n" + rest);
+}
+
 TEST(HttpRewrite, AGatewaysForwardedHeadersStay) {
   EXPECT_EQ(request("GET /x HTTP/1.1\r\nHost: shop\r\nX-Forwarded-For: 1.1.1.1\r\n"
                     "X-Forwarded-Proto: https\r\nRegent-Service: orders\r\n\r\n",

@@ -57,7 +57,10 @@ class CodecTest : public testing::Test {
             .epoch = Epoch{8},
             .primary = region_id(topology, "us-west"),
             .serving = true,
-            .lease_left = std::chrono::milliseconds(700)};
+            .lease_left = std::chrono::milliseconds(700),
+            .pause = {.version = 6, .paused = true},
+            .last_reign = {
+                .epoch = Epoch{8}, .handed_over = true, .region = region_id(topology, "us-east")}};
   }
 
   std::vector<PeerMessage> one_of_each() const {
@@ -116,6 +119,16 @@ TEST_F(CodecTest, HeartbeatKeepsItsFields) {
   EXPECT_EQ(back.primary, sent.primary);
   EXPECT_EQ(back.serving, sent.serving);
   EXPECT_EQ(back.lease_left, sent.lease_left);
+  EXPECT_EQ(back.pause, sent.pause);
+  EXPECT_EQ(back.last_reign, sent.last_reign);
+}
+
+TEST_F(CodecTest, APauseCostsAHeartbeatFewBytes) {
+  Heartbeat untouched = heartbeat();
+  untouched.pause = {};
+  untouched.last_reign = {};
+  expect_same(untouched);
+  EXPECT_LT(codec.encode(heartbeat()).size(), codec.encode(untouched).size() + 32);
 }
 
 TEST_F(CodecTest, EveryQuestionAndVerdictComesBack) {
@@ -197,6 +210,20 @@ TEST_F(CodecTest, NegativeSpansTravelAsZeroAndLongTextsAreCut) {
   ASSERT_TRUE(decoded.ok()) << decoded.error().message;
   EXPECT_EQ(std::get<Heartbeat>(*decoded).lease_left, Duration::zero());
   EXPECT_EQ(std::get<Heartbeat>(*decoded).version.size(), Codec::kMaxTextBytes);
+}
+
+TEST_F(CodecTest, LongTextsAreCutBetweenCharacters) {
+  for (const std::string start : {"", "v", "vv", "vvv"}) {
+    SwitchoverReply reply;
+    reply.message = start;
+    for (int i = 0; i < 1000; ++i) reply.message += "\xe2\x82\xac";  // the euro sign
+    const std::string bytes = codec.encode(reply);
+    const auto decoded = codec.decode(bytes_of(bytes));
+    ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+    const std::string& cut = std::get<SwitchoverReply>(*decoded).message;
+    EXPECT_TRUE(reply.message.starts_with(cut));
+    EXPECT_GT(cut.size(), Codec::kMaxTextBytes - 3);
+  }
 }
 
 // The same names, but one region has another name in the other process's topology.

@@ -97,6 +97,12 @@ TEST(GarbageFile, AliasesThatMultiply) {
   EXPECT_NE(first_error(bomb).find("aliases count each time"), std::string::npos);
 }
 
+TEST(GarbageFile, DocumentsWithoutEnd) {
+  EXPECT_EQ(first_error(", "),
+            "t:1:1: a second document starts here: a topology file holds exactly one");
+  EXPECT_EQ(first_error(",\ncluster: c"), first_error(","));
+}
+
 TEST(GarbageFile, MoreThanACluster) {
   std::string text = "cluster: c\nregions:\n  r:\n    gateways: { g: host }\n    nodes:\n";
   for (int i = 0; i < 10'001; ++i) {

@@ -1,0 +1,72 @@
+#include "gateway/control.h"
+#include "region/clock.h"
+#include "region/log.h"
+
+// Pause and resume, as the gateway's threads share the work: an operator's order is written to disk
+// on the caller's thread, and comes into force on the control thread.
+namespace regent {
+
+namespace {
+
+constexpr auto kLoopPatience = std::chrono::seconds(5);
+// Orders of other operators may arrive just between; not that many of them.
+constexpr int kAttempts = 5;
+
+}  // namespace
+
+// Before run(): nobody else looks at the member yet.
+void Control::restore_pause(const PauseRecord& kept) {
+  member_.restore_pause(kept);
+  logged_pause_ = kept.pause;
+  if (kept.pause.paused) {
+    log_event(LogLevel::warning, "automatic failover is paused, as before the restart",
+              {{"version", std::to_string(kept.pause.version)}});
+  }
+}
+
+// Runs the task there and returns its result; nothing when it does not come to it.
+template <typename T>
+std::optional<T> Control::on_control_thread(std::function<T()> task) {
+  auto promise = std::make_shared<std::promise<T>>();
+  auto result = promise->get_future();
+  const bool queued = loop_.post([promise, run = std::move(task)] { promise->set_value(run()); });
+  promise.reset();  // so that a task that is dropped breaks it
+  if (!queued || result.wait_for(kLoopPatience) != std::future_status::ready) return std::nullopt;
+  try {
+    return result.get();
+  } catch (const std::future_error&) {
+    return std::nullopt;
+  }
+}
+
+Result<Control::PauseOrder> Control::set_paused(bool paused) {
+  const Error busy{ErrorCode::unavailable, "this gateway is stopping or overloaded"};
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const auto known = on_control_thread<PauseRecord>([this] { return member_.pause(); });
+    if (!known) return busy;
+    const PauseRecord ordered{known->ordered(paused), known->last_reign};
+    if (outputs_.keep_pause) {
+      if (const Status kept = outputs_.keep_pause(ordered); !kept.ok()) return kept.error();
+    }
+    const auto adopted = on_control_thread<bool>(
+        [this, pause = ordered.pause] { return member_.adopt_pause(pause, boot_now(), outbox_); });
+    if (!adopted) return busy;
+    if (*adopted) return PauseOrder{ordered.pause, static_cast<bool>(outputs_.keep_pause)};
+  }
+  return Error{ErrorCode::unavailable, "other operators change the switch all the time; try again"};
+}
+
+void Control::report_pause(const Outbox& outbox) {
+  if (!outbox.pause_changed) return;
+  const PauseRecord& record = member_.pause();
+  if (outputs_.keep_pause_later) outputs_.keep_pause_later(record);
+  if (record.pause == logged_pause_) return;
+  logged_pause_ = record.pause;
+  const std::string last = topology_.region_name(record.last_reign.region);
+  log_event(record.pause.paused ? LogLevel::warning : LogLevel::info,
+            record.pause.paused ? "automatic failover is paused" : "automatic failover is resumed",
+            {{"version", std::to_string(record.pause.version)},
+             {"last_primary", last.empty() ? "none" : last}});
+}
+
+}  // namespace regent
