@@ -17,7 +17,12 @@ Instant later(Instant instant, Duration span) {
 
 Election::Election(const ElectionConfig& config, const QuorumTree& tree, std::uint64_t seed,
                    Instant now)
-    : config_(config), tree_(tree), random_(seed), role_(Follower{now}), nodes_(tree.node_limit()) {
+    : config_(config),
+      tree_(tree),
+      random_(seed),
+      role_(Follower{now}),
+      nodes_(tree.node_limit()),
+      freed_(tree) {
   CHECK(config.incarnation != Incarnation{});
   CHECK(config.lease > Duration::zero() && config.election_window > Duration::zero());
   CHECK(config.election_window <= config.lease);
@@ -219,15 +224,15 @@ void Election::watch_promises(Instant now) {
 }
 
 Instant Election::quorum_free_at(Instant now) const {
-  std::vector<std::pair<Instant, NodeId>> free;
+  free_.clear();
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
-    if (reachable(NodeId{i}, now)) free.emplace_back(nodes_[i].free_at, NodeId{i});
+    if (reachable(NodeId{i}, now)) free_.emplace_back(nodes_[i].free_at, NodeId{i});
   }
-  std::sort(free.begin(), free.end());
-  Ballot ballot(tree_);
-  for (const auto& [instant, node] : free) {
-    ballot.set(node, Vote::granted);
-    if (ballot.outcome() == Outcome::won) return instant;
+  std::sort(free_.begin(), free_.end());
+  freed_.reset();
+  for (const auto& [instant, node] : free_) {
+    freed_.set(node, Vote::granted);
+    if (freed_.outcome() == Outcome::won) return instant;
   }
   return kNever;
 }
@@ -273,18 +278,20 @@ void Election::ask_won(const Round& round, Instant now, Output& output) {
   open_round(QuestionKind::ask, round.question.epoch, config_.lease, now, output);
 }
 
-// The lease ran out. When the answers to a renewal are still on their way, as in a new reign over
-// long distances, they may bring it back; otherwise begin anew.
+// The lease ran out. When the answers to the last renewal may still be on their way, as in a new
+// reign over long distances, they bring it back; otherwise begin anew.
 void Election::lapse(Epoch epoch, Instant now, Output& output) {
   std::erase_if(rounds_, [&](const Round& round) {
     return round.question.kind != QuestionKind::ask || round.settled;
   });
-  if (rounds_.empty()) {
+  const Instant give_up =
+      rounds_.empty() ? now : rounds_.back().sent + config_.election_window;
+  if (give_up <= now) {
     become_follower(now, Duration::zero(), output);
     send_probe(now, output);
     return;
   }
-  role_ = Candidate{epoch, rounds_.back().until};
+  role_ = Candidate{epoch, give_up, false};
   output.changed = true;
 }
 
@@ -298,7 +305,7 @@ void Election::become_follower(Instant now, Duration pause, Output& output) {
 void Election::become_candidate(Epoch epoch, Instant now, Output& output) {
   CHECK(epoch > released_);
   rounds_.clear();
-  role_ = Candidate{epoch, now + config_.election_window};
+  role_ = Candidate{epoch, now + config_.election_window, epoch == highest_};
   highest_ = std::max(highest_, epoch);
   supporter_ = config_.region;
   output.changed = true;
@@ -307,7 +314,9 @@ void Election::become_candidate(Epoch epoch, Instant now, Output& output) {
 
 void Election::step_down(Instant now, Output& output) {
   const auto* candidate = std::get_if<Candidate>(&role_);
-  const Epoch lost_candidacy = candidate != nullptr ? candidate->epoch : Epoch{};
+  // Who joins may try again in this epoch, and its promises are short.
+  const bool gives_up = candidate != nullptr && !candidate->joins;
+  const Epoch lost_candidacy = gives_up ? candidate->epoch : Epoch{};
   const Duration pause =
       config_.jitter() + config_.stagger() * rank_ +
       Duration(random_.below(static_cast<std::uint64_t>(config_.stagger().count())));

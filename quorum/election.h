@@ -111,6 +111,7 @@ class Election {
   struct Candidate {
     Epoch epoch;
     Instant give_up;
+    bool joins = false;  // an epoch that its region may have won already
   };
   struct Holder {
     Epoch epoch;
@@ -160,6 +161,8 @@ class Election {
   std::variant<Follower, Candidate, Holder, Releasing> role_;
   std::vector<Round> rounds_;
   std::vector<NodeView> nodes_;
+  mutable std::vector<std::pair<Instant, NodeId>> free_;  // space for quorum_free_at()
+  mutable Ballot freed_;                                  // the same
 
   Epoch highest_;
   RegionId supporter_ = kNoRegion;  // a region that nodes support in highest_

@@ -52,7 +52,7 @@ Verdict Voter::judge(const Question& question, Instant now) const {
       question.kind == QuestionKind::release || question.kind == QuestionKind::close;
   if (question.epoch == record_.epoch && question.region != record_.region) return Verdict::voted;
   if (giving_back) return Verdict::granted;
-  if (question.epoch <= closed_) return Verdict::closed;
+  if (question.epoch == closed_) return Verdict::closed;
   if (question.epoch == record_.epoch) return Verdict::granted;
   return wait(question.incarnation, now) > Duration::zero() ? Verdict::promised : Verdict::granted;
 }

@@ -7,6 +7,9 @@ namespace regent {
 
 namespace {
 
+// A normally distributed value exceeds its mean by this many deviations with probability 1e-8.
+constexpr double kDeviationsAtPhi8 = 5.612;
+
 double seconds(Duration span) {
   return std::chrono::duration<double>(span).count();
 }
@@ -27,15 +30,13 @@ const char* link_state_name(LinkState state) {
   return "down";
 }
 
-PhiEstimate::PhiEstimate(Duration expected) : expected_(seconds(expected)) {}
+PhiEstimate::PhiEstimate(Duration expected)
+    : expected_(seconds(expected)), patience_(kMostBeats * expected) {}
 
 void PhiEstimate::heard_after(Duration gap) {
-  gaps_[next_] = seconds(gap);
+  gaps_[next_] = std::min(seconds(gap), kMostBeats * expected_);
   next_ = (next_ + 1) % kWindow;
   count_ = std::min(count_ + 1, kWindow);
-}
-
-double PhiEstimate::phi(Duration silent_for) const {
   double sum = expected_;  // one gap as it should be, so that the first ones do not decide alone
   double squares = expected_ * expected_;
   for (std::size_t i = 0; i < count_; ++i) {
@@ -46,10 +47,8 @@ double PhiEstimate::phi(Duration silent_for) const {
   const double mean = sum / n;
   const double variance = std::max(0.0, squares / n - mean * mean);
   const double deviation = std::max(std::sqrt(variance), expected_ / 4);
-  const double late = (seconds(silent_for) - mean) / deviation;
-  const double still_to_come = 0.5 * std::erfc(late / std::sqrt(2.0));
-  constexpr double kSmallest = 1e-300;
-  return -std::log10(std::max(still_to_come, kSmallest));
+  const double patience = std::max(mean + kDeviationsAtPhi8 * deviation, kMostBeats * expected_);
+  patience_ = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(patience));
 }
 
 Links::Links(std::size_t gateways, GatewayId self, Duration heartbeat, DriftBound drift,
@@ -76,8 +75,10 @@ bool Links::heard(GatewayId id, const Heartbeat& heartbeat, Instant now) {
   } else {
     peer.first_heard = now;
   }
+  next_change_ = now;
   peer.last_heard = now;
   peer.last = heartbeat;
+  peer.matches = heartbeat.topology_hash == topology_hash_;
   measure(peer, heartbeat, now);
   return true;
 }
@@ -97,16 +98,31 @@ void Links::measure(Peer& peer, const Heartbeat& heartbeat, Instant now) const {
   }
 }
 
+// We are heard when the peer has lately echoed something we sent not long ago.
+Instant Links::heard_until(const Peer& peer) const {
+  const Duration patience = 3 * heartbeat_ + peer.round_trip.value_or(Duration::zero());
+  return std::max(peer.heard_us_at, peer.first_heard) + patience;
+}
+
+// When silence will change the state of the link, or whether it is suspect.
+Instant Links::next_change(const Peer& peer, Instant now) const {
+  Instant next = kNever;
+  if (!peer.last) return next;
+  for (const Instant limit : {peer.last_heard + 2 * heartbeat_,
+                              peer.last_heard + peer.phi.patience(), heard_until(peer)}) {
+    if (limit >= now) next = std::min(next, limit);
+  }
+  return next;
+}
+
 LinkState Links::state(GatewayId id, Instant now) const {
   const Peer& peer = peers_.at(id.value);
   if (!peer.last) return LinkState::down;
   const Duration silent_for = now - peer.last_heard;
   if (silent_for > 2 * heartbeat_) {
-    return peer.phi.phi(silent_for) >= kPhiDown ? LinkState::down : LinkState::slow;
+    return silent_for >= peer.phi.patience() ? LinkState::down : LinkState::slow;
   }
-  // We are heard when the peer has lately echoed something we sent not long ago.
-  const Duration patience = 3 * heartbeat_ + peer.round_trip.value_or(Duration::zero());
-  if (now - std::max(peer.heard_us_at, peer.first_heard) > patience) return LinkState::one_way;
+  if (now > heard_until(peer)) return LinkState::one_way;
   return LinkState::up;
 }
 
@@ -126,7 +142,7 @@ std::optional<Instant> Links::last_heard(GatewayId id) const {
 
 bool Links::topology_match(GatewayId id) const {
   const Peer& peer = peers_.at(id.value);
-  return !peer.last || peer.last->topology_hash == topology_hash_;
+  return peer.matches;
 }
 
 const Heartbeat* Links::last(GatewayId id) const {
@@ -140,6 +156,8 @@ Instant Links::lease_until(GatewayId id) const {
 
 Links::Report Links::report(Instant now) {
   Report report;
+  if (now < next_change_) return report;
+  next_change_ = kNever;
   for (std::uint16_t i = 0; i < peers_.size(); ++i) {
     const GatewayId id{i};
     if (id == self_) continue;
@@ -152,6 +170,7 @@ Links::Report Links::report(Instant now) {
     const bool suspect_now = suspect(id, now);
     report.newly_suspect |= suspect_now && !peer.reported_suspect;
     peer.reported_suspect = suspect_now;
+    next_change_ = std::min(next_change_, next_change(peer, now));
   }
   return report;
 }

@@ -20,29 +20,33 @@ enum class LinkState : std::uint8_t {
 };
 const char* link_state_name(LinkState state);
 
-// How likely it is that a peer is gone, from how regularly it was heard so far: phi accrual
-// (Hayashibara, Défago, Yared, Katayama, "The phi accrual failure detector", 2004) over the last
-// kWindow gaps, with a normal distribution whose deviation has a floor.
+// How long a peer may be silent, from how regularly it was heard so far: phi accrual (Hayashibara,
+// Défago, Yared, Katayama, "The phi accrual failure detector", 2004) over the last kWindow gaps,
+// with a normal distribution whose deviation has a floor. A peer is given up at phi = 8, that is
+// when a gap of its habit would end later with a probability of 1e-8 only; but not before
+// kMostBeats expected gaps, which leave TCP time to send a lost heartbeat again.
 class PhiEstimate {
  public:
   static constexpr std::size_t kWindow = 64;
+  static constexpr int kMostBeats = 4;
   explicit PhiEstimate(Duration expected);
+  // Gaps above kMostBeats expected ones are outages, not habits: they count as that many.
   void heard_after(Duration gap);
-  // -log10 of the probability that a gap this long is still to end; 0 right after hearing.
-  double phi(Duration silent_for) const;
+  // The silence after which the peer counts as gone.
+  Duration patience() const { return patience_; }
 
  private:
   std::array<double, kWindow> gaps_{};  // seconds
   std::size_t next_ = 0;
   std::size_t count_ = 0;
   double expected_;
+  Duration patience_{};
 };
 
 // The state of the connections to all other gateways, from their heartbeats alone. Feeds routing,
 // eligibility, events and display; no lease depends on it. Pure; one thread.
 class Links {
  public:
-  static constexpr double kPhiDown = 8.0;
   static constexpr std::size_t kRememberedSends = 64;
 
   Links(std::size_t gateways, GatewayId self, Duration heartbeat, DriftBound drift,
@@ -70,7 +74,8 @@ class Links {
     LinkState from;
     LinkState to;
   };
-  // State changes and newly suspect links since the last call.
+  // State changes and newly suspect links since the last call. Costs nothing as long as no peer was
+  // heard and none has been silent for long enough to matter.
   struct Report {
     std::vector<Change> changes;
     bool newly_suspect = false;
@@ -85,6 +90,7 @@ class Links {
     std::uint64_t sent = 0;  // last sequence sent
     std::array<Instant, kRememberedSends> sent_at{};
     std::optional<Heartbeat> last;
+    bool matches = true;  // its topology is ours
     Instant last_heard = Instant::min();
     Instant first_heard{};  // of the peer's present life
     Instant heard_us_at{};  // when the last of ours that the peer has heard was sent
@@ -95,12 +101,15 @@ class Links {
     bool reported_suspect = true;
   };
   void measure(Peer& peer, const Heartbeat& heartbeat, Instant now) const;
+  Instant heard_until(const Peer& peer) const;
+  Instant next_change(const Peer& peer, Instant now) const;
 
   GatewayId self_;
   Duration heartbeat_;
   DriftBound drift_;
   std::string topology_hash_;
   std::vector<Peer> peers_;
+  Instant next_change_ = Instant::min();  // before, report() has nothing new
 };
 
 }  // namespace regent

@@ -13,7 +13,33 @@ ElectionConfig election_config(const Topology& topology, RegionId region, Incarn
           DriftBound{topology.timing.clock_drift_ppm}};
 }
 
+// Regions that may be primary, and stand before this one: by priority, weight and name.
+std::vector<RegionId> regions_before(const Topology& topology, RegionId own) {
+  const auto order = [&](RegionId id) {
+    const TopologyRegion& region = topology.region(id);
+    return std::tuple(-std::int64_t{region.priority}, -std::int64_t(region.weight), id);
+  };
+  std::vector<RegionId> before;
+  for (std::uint16_t i = 0; i < topology.regions.size(); ++i) {
+    const RegionId id{i};
+    if (topology.region(id).may_be_primary() && order(id) < order(own)) before.push_back(id);
+  }
+  return before;
+}
+
 }  // namespace
+
+void Outbox::clear() {
+  to_nodes.clear();
+  to_gateways.clear();
+  replies.clear();
+  reconnect.clear();
+  link_changes.clear();
+  switchovers.clear();
+  handed_over = false;
+  changed = false;
+  pause_changed = false;
+}
 
 Member::Member(const Topology& topology, GatewayId self, Incarnation incarnation,
                std::uint64_t seed, std::string version, Instant now)
@@ -28,11 +54,14 @@ Member::Member(const Topology& topology, GatewayId self, Incarnation incarnation
       tallies_(topology, region_),
       failback_(topology.failback.hold_down),
       own_tree_(region_tree(topology, region_)),
+      own_nodes_(own_tree_),
+      better_regions_(regions_before(topology, region_)),
       node_matches_(topology.nodes.size(), true),
       healthy_(topology.services.size(), 0),
       started_(now),
       next_heartbeat_(now),
-      next_reconnect_(topology.gateways.size(), now) {}
+      next_reconnect_(topology.gateways.size(), now),
+      look_for_silence_(now) {}
 
 void Member::set_backends(std::vector<std::uint32_t> healthy_by_service) {
   CHECK(healthy_by_service.size() == healthy_.size());
@@ -76,15 +105,14 @@ void Member::from_gateway(GatewayId gateway, std::uint64_t connection, const Pee
 }
 
 void Member::count(const TallyMessage& message, Instant now, Outbox& out) {
-  std::vector<Answer> answers;
-  answers.reserve(message.answers.size());
+  counted_.clear();
   for (const SignedAnswer& answer : message.answers) {
     const NodeId node = answer.answer.node;
     if (node.value >= node_matches_.size()) continue;
     node_matches_[node.value] = answer.topology_hash == topology_.hash;
-    if (node_matches_[node.value]) answers.push_back(answer.answer);
+    if (node_matches_[node.value]) counted_.push_back(answer.answer);
   }
-  apply(election_.answers(answers, now), now, out);
+  apply(election_.answers(counted_, now), now, out);
 }
 
 void Member::on_round(GatewayId gateway, std::uint64_t connection, const RoundMessage& message,
@@ -195,6 +223,8 @@ void Member::watch_links(Instant now, Outbox& out) {
                                 [](const auto& c) { return c.from == LinkState::down; });
   if (heal || report.newly_suspect) apply(election_.check(now), now, out);
   for (auto& change : report.changes) out.link_changes.push_back(change);
+  if (now < look_for_silence_) return;
+  look_for_silence_ = now + topology_.timing.heartbeat / 2;
   for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
     const auto heard = links_.last_heard(GatewayId{i});
     if (!heard || now - *heard < kReconnectAfter || now < next_reconnect_[i]) continue;
@@ -204,11 +234,10 @@ void Member::watch_links(Instant now, Outbox& out) {
 }
 
 bool Member::own_nodes_quorate(Instant now) const {
-  Ballot ballot(own_tree_);
   for (NodeId node : topology_.region(region_).nodes) {
-    if (election_.reachable(node, now)) ballot.set(node, Vote::granted);
+    own_nodes_.set(node, election_.reachable(node, now) ? Vote::granted : Vote::refused);
   }
-  return ballot.outcome() == Outcome::won;
+  return own_nodes_.outcome() == Outcome::won;
 }
 
 bool Member::eligible(Instant now) const {
@@ -229,20 +258,9 @@ bool Member::fit(RegionId region, Instant now) const {
   });
 }
 
-bool Member::goes_before(RegionId other) const {
-  const auto order = [&](RegionId id) {
-    const TopologyRegion& region = topology_.region(id);
-    return std::tuple(-std::int64_t{region.priority}, -std::int64_t(region.weight), id);
-  };
-  return topology_.region(other).may_be_primary() && order(other) < order(region_);
-}
-
 unsigned Member::rank(Instant now) const {
-  unsigned before = 0;
-  for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
-    if (goes_before(RegionId{i}) && fit(RegionId{i}, now)) ++before;
-  }
-  return before;
+  return static_cast<unsigned>(std::count_if(better_regions_.begin(), better_regions_.end(),
+                                             [&](RegionId region) { return fit(region, now); }));
 }
 
 // When everything starts at once, whoever is ready first would win, and stay. So a gateway that has
@@ -251,10 +269,7 @@ bool Member::better_may_be_starting(Instant now) const {
   if (now >= started_ + topology_.timing.lease * 2 || election_.view().epoch != Epoch{}) {
     return false;
   }
-  for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
-    if (goes_before(RegionId{i}) && !fit(RegionId{i}, now)) return true;
-  }
-  return false;
+  return rank(now) < better_regions_.size();
 }
 
 // Whether this is the first of its region's gateways that serve: one of them acts for all.

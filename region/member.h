@@ -29,6 +29,9 @@ struct Outbox {
   bool handed_over = false;    // the epoch known so far was given back: the next one is planned
   bool changed = false;        // role, lease, draining or view: publish it before sending
   bool pause_changed = false;  // Member::pause(): keep it on disk, best before sending
+
+  // Empty again, for the next time; keeps its memory.
+  void clear();
 };
 
 // One gateway as a member of the cluster: its election, its links, the tallies it makes for others,
@@ -39,6 +42,8 @@ class Member {
   // `topology` must outlive this. `incarnation` and `seed` are random, of this life of the process.
   Member(const Topology& topology, GatewayId self, Incarnation incarnation, std::uint64_t seed,
          std::string version, Instant now);
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
 
   // Healthy backends of this region, by service; all 0 before the first call.
   void set_backends(std::vector<std::uint32_t> healthy_by_service);
@@ -109,7 +114,6 @@ class Member {
   void watch_links(Instant now, Outbox& out);
   bool own_nodes_quorate(Instant now) const;
   bool fit(RegionId region, Instant now) const;
-  bool goes_before(RegionId other) const;
   unsigned rank(Instant now) const;
   bool better_may_be_starting(Instant now) const;
   bool leads_siblings(Instant now) const;
@@ -145,11 +149,15 @@ class Member {
   PauseRecord pause_;
   bool knows_pause_ = false;
   QuorumTree own_tree_;
+  mutable Ballot own_nodes_;              // which of them are reachable: added up again and again
+  std::vector<RegionId> better_regions_;  // that stand before this one
   std::vector<bool> node_matches_;
   std::vector<std::uint32_t> healthy_;
   Instant started_;
   Instant next_heartbeat_;
   std::vector<Instant> next_reconnect_;  // by gateway
+  Instant look_for_silence_;             // when to see who should be dialled again
+  std::vector<Answer> counted_;          // space for count()
   struct Told {
     bool serving = false;
     bool long_lease = false;  // more than the short one of the election is left

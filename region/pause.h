@@ -48,7 +48,7 @@ struct PauseRecord {
     return true;
   }
   bool saw(const Reign& reign) {
-    if (!reign.later_than(last_reign) || reign.epoch > kMaxEpoch) return false;
+    if (!reign.known() || reign.epoch > kMaxEpoch || !reign.later_than(last_reign)) return false;
     last_reign = reign;
     return true;
   }

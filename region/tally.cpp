@@ -1,6 +1,7 @@
 #include "region/tally.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace regent {
 
@@ -46,45 +47,54 @@ Instant Tally::next_deadline() const {
 Tallies::Tallies(const Topology& topology, RegionId region)
     : topology_(topology), region_(region), tree_(region_tree(topology, region)) {}
 
+Tallies::Open* Tallies::find(RoundId round) {
+  // Mostly one of the newest.
+  const auto found = std::find_if(open_.rbegin(), open_.rend(),
+                                  [&](const Open& open) { return open.round == round; });
+  return found == open_.rend() ? nullptr : &*found;
+}
+
+void Tallies::forget_oldest() {
+  std::erase(untold_, &open_.front());
+  open_.pop_front();
+}
+
 bool Tallies::open(RoundId round, std::uint64_t asker, Instant now) {
-  if (open_.contains(round)) return false;
-  if (open_.size() >= kMaxRounds) {
-    open_.erase(std::min_element(open_.begin(), open_.end(), [](const auto& a, const auto& b) {
-      return a.second.started < b.second.started;
-    }));
-  }
+  if (find(round) != nullptr) return false;
+  if (open_.size() >= kMaxRounds) forget_oldest();
   const bool decides = topology_.kind == QuorumKind::hierarchical;
   const Duration wait = topology_.timing.heartbeat / kWaitsPerHeartbeat;
-  open_.emplace(round, Open{asker, now, Tally(tree_, decides, now, wait)});
+  open_.push_back({round, asker, now, Tally(tree_, decides, now, wait)});
   return true;
 }
 
 void Tallies::add(const TallyMessage& message) {
-  const auto found = open_.find(message.round);
-  if (found == open_.end()) return;
+  Open* const open = find(message.round);
+  if (open == nullptr) return;
   for (const SignedAnswer& answer : message.answers) {
     const NodeId node = answer.answer.node;
     if (node.value >= topology_.nodes.size() || topology_.node(node).region != region_) continue;
     if (answer.answer.question.round != message.round) continue;
-    found->second.tally.add(answer);
+    const bool had_untold = open->tally.has_untold();
+    open->tally.add(answer);
+    if (!had_untold && open->tally.has_untold()) untold_.push_back(open);
   }
 }
 
 std::vector<Tallies::Due> Tallies::take(Instant now) {
   std::vector<Due> due;
-  for (auto& [round, open] : open_) {
-    auto answers = open.tally.take(now);
-    if (!answers.empty()) due.push_back({open.asker, {round, std::move(answers)}});
-  }
-  std::erase_if(open_, [&](const auto& entry) {
-    return now - entry.second.started > topology_.timing.lease;
+  std::erase_if(untold_, [&](Open* open) {
+    auto answers = open->tally.take(now);
+    if (!answers.empty()) due.push_back({open->asker, {open->round, std::move(answers)}});
+    return !open->tally.has_untold();
   });
+  while (!open_.empty() && now - open_.front().started > topology_.timing.lease) forget_oldest();
   return due;
 }
 
 Instant Tallies::next_deadline() const {
   Instant next = kNever;
-  for (const auto& [round, open] : open_) next = std::min(next, open.tally.next_deadline());
+  for (const Open* open : untold_) next = std::min(next, open->tally.next_deadline());
   return next;
 }
 

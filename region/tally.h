@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -23,6 +23,7 @@ class Tally {
 
   // A genuine answer of a node of this region to this round. Repetitions are ignored.
   void add(SignedAnswer answer);
+  bool has_untold() const { return !untold_.empty(); }
 
   // Answers due to be told now, each once; empty when there are none or it is too early.
   std::vector<SignedAnswer> take(Instant now);
@@ -43,7 +44,8 @@ class Tally {
   std::vector<SignedAnswer> untold_;
 };
 
-// All rounds that other gateways have put to this region's nodes lately. Pure; one thread.
+// All rounds that other gateways have put to this region's nodes lately. What comes in costs a look
+// at the rounds that are open, what goes out one at those with something to tell. Pure; one thread.
 class Tallies {
  public:
   // Rounds remembered at most; the oldest goes first.
@@ -68,14 +70,19 @@ class Tallies {
 
  private:
   struct Open {
+    RoundId round;
     std::uint64_t asker;
     Instant started;
     Tally tally;
   };
+  Open* find(RoundId round);
+  void forget_oldest();
+
   const Topology& topology_;
   RegionId region_;
   QuorumTree tree_;
-  std::map<RoundId, Open> open_;
+  std::deque<Open> open_;      // oldest first
+  std::vector<Open*> untold_;  // those with answers to tell
 };
 
 // The part of the topology's quorum tree that belongs to one region: its nodes with their weights

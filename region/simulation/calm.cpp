@@ -125,6 +125,17 @@ void Cluster::put_in_order(const std::vector<bool>& inside) {
   }
 }
 
+// Twice, because gateways from outside may tell of a pause that these here had not heard of.
+void Cluster::resume_failover(const std::vector<bool>& inside) {
+  const auto resume = [this, inside] {
+    for (const auto& gateway : processes_.gateways) {
+      if (inside[gateway->id()]) gateway->pause_failover(false);
+    }
+  };
+  resume();
+  schedule_.after(scenario_.topology.timing.lease, resume);
+}
+
 bool Cluster::has_primary(const std::vector<bool>& inside) const {
   const auto holder = checker_.holder(schedule_.now());
   return holder && inside[world_.process(holder->gateway)];
@@ -153,9 +164,7 @@ bool Cluster::calm_down() {
   if (!inside) return run_until(end);
   settle_outsiders(*inside);
   put_in_order(*inside);
-  for (const auto& gateway : processes_.gateways) {
-    if ((*inside)[gateway->id()]) gateway->pause_failover(false);
-  }
+  resume_failover(*inside);
   if (!await_primary({*inside, calm_bound()})) return false;
   if (!run_until(settled)) return false;
   // A region of higher priority may take over yet, as it should.

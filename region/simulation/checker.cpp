@@ -100,12 +100,13 @@ void Checker::answered(const Answer& answer, Instant decided) {
     fail(name(answer.node) + " went back from epoch " + std::to_string(node.epoch.value));
   }
   node.epoch = std::max(node.epoch, answer.epoch);
-  if (answer.verdict != Verdict::granted) return;
+  if (answer.verdict != Verdict::granted) return check_wait(answer, decided);
   switch (answer.question.kind) {
     case QuestionKind::ask:
-      return granted(answer, decided);
+      granted(answer, decided);
+      break;
     case QuestionKind::probe:
-      return;
+      break;
     case QuestionKind::close:
       node.closed = std::max(node.closed, answer.question.epoch);
       [[fallthrough]];
@@ -113,6 +114,16 @@ void Checker::answered(const Answer& answer, Instant decided) {
       std::erase_if(node.promises, [&](const Promise& promise) {
         return promise.to == answer.question.incarnation && promise.epoch == answer.question.epoch;
       });
+  }
+  check_wait(answer, decided);
+}
+
+void Checker::check_wait(const Answer& answer, Instant decided) {
+  for (const Promise& other : nodes_[answer.node.value].promises) {
+    const bool own = other.to == answer.question.incarnation;
+    if (own || decided + answer.wait >= other.until || left(other.to, other.epoch)) continue;
+    fail(name(answer.node) + " says it is free sooner than its promise in epoch " +
+         std::to_string(other.epoch.value) + " runs out");
   }
 }
 
@@ -127,7 +138,7 @@ void Checker::granted(const Answer& answer, Instant decided) {
     fail(name(answer.node) + " supports two regions in epoch " +
          std::to_string(question.epoch.value));
   }
-  if (question.epoch <= nodes_[answer.node.value].closed) {
+  if (question.epoch == nodes_[answer.node.value].closed) {
     fail(name(answer.node) + " grants more in epoch " + std::to_string(question.epoch.value) +
          ", which it was told to close");
   }

@@ -22,11 +22,12 @@ namespace regent::simulation {
 //   - an epoch belongs to one region, and the epochs of leases and of writes never go back;
 //   - a node supports one region an epoch, and its epoch never goes down, also across restarts;
 //   - a node keeps its promises, also across restarts, until they run out on its clock or the one
-//     who has the promise gives it back;
+//     who has the promise gives it back, and says in each answer how long they bind it yet;
 //   - a lease rests on one round of its gateway, counted from the sending, whose granters win;
 //   - an incarnation that gave an epoch back never asks in it again, and while it
 //     could serve in it, gives it back by closing it only;
-//   - a node that was told to close an epoch grants nothing more in it, until it restarts;
+//   - a node that was told to close an epoch grants nothing more in it, until it restarts or is told
+//     to close a higher one;
 //   - a write carries the epoch of a live lease of the gateway that takes it.
 // One thread.
 class Checker {
@@ -100,6 +101,7 @@ class Checker {
   void add_place(const Group& group, std::uint32_t place);
   void granted(const Answer& answer, Instant decided);
   void promised(const Answer& answer, Instant decided);
+  void check_wait(const Answer& answer, Instant decided);
   bool left(Incarnation asker, Epoch epoch) const;
   bool rests_on(const Round& round, Epoch epoch, Instant end) const;
   bool wins(std::uint32_t place, const std::vector<bool>& granters) const;

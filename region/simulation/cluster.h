@@ -62,6 +62,7 @@ class Cluster {
   std::optional<std::vector<bool>> draw_quorum();
   void settle_outsiders(const std::vector<bool>& inside);
   void put_in_order(const std::vector<bool>& inside);
+  void resume_failover(const std::vector<bool>& inside);
   bool has_primary(const std::vector<bool>& inside) const;
   bool await_primary(const Calm& calm);
   bool stays(const std::vector<bool>& inside, TrueInstant end);

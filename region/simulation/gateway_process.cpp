@@ -95,9 +95,8 @@ void GatewayProcess::switch_over(RegionId successor, Duration timeout) {
       out << world_.name(gateway_) << " is told to switch over to "
           << world_.topology.region_name(successor);
     });
-    Outbox out;
-    member_->switchover(successor, timeout, next_token_++, now(), out);
-    empty(std::move(out));
+    member_->switchover(successor, timeout, next_token_++, now(), out_);
+    empty();
     settle();
   });
 }
@@ -108,9 +107,8 @@ void GatewayProcess::pause_failover(bool paused) {
     world_.trace([&](auto& out) {
       out << world_.name(gateway_) << " is told to " << (paused ? "pause" : "resume");
     });
-    Outbox out;
-    member_->set_paused(paused, now(), out);
-    empty(std::move(out));
+    member_->set_paused(paused, now(), out_);
+    empty();
     settle();
   });
 }
@@ -136,30 +134,29 @@ bool GatewayProcess::genuine(const TallyMessage& tally) const {
 void GatewayProcess::received(ProcessId from, const PeerMessage& message) {
   const auto* tally = std::get_if<TallyMessage>(&message);
   if (tally != nullptr && !genuine(*tally)) return;
-  Outbox out;
   const std::size_t gateways = world_.topology.gateways.size();
   if (from < gateways) {
     const GatewayId peer{static_cast<std::uint16_t>(from)};
-    member_->from_gateway(peer, from, message, now(), out);
+    member_->from_gateway(peer, from, message, now(), out_);
   } else {
-    member_->from_node(NodeId{static_cast<std::uint32_t>(from - gateways)}, message, now(), out);
+    member_->from_node(NodeId{static_cast<std::uint32_t>(from - gateways)}, message, now(), out_);
   }
-  empty(std::move(out));
+  empty();
   settle();
 }
 
 void GatewayProcess::settle() {
   if (!alive() || paused()) return;  // stalled just now: comes after it
-  Outbox out;
-  member_->tick(now(), writes_in_flight_, out);
-  empty(std::move(out));
+  member_->tick(now(), writes_in_flight_, out_);
+  empty();
   wake_when(member_->next_deadline(now()));
 }
 
-void GatewayProcess::empty(Outbox out) {
-  if (empty_but_for_state(out)) return;
+void GatewayProcess::empty() {
+  if (empty_but_for_state(out_)) return out_.clear();
   if (world_.chance(world_.mischief.stall_permille)) {
-    const auto kept = std::make_shared<Outbox>(std::move(out));
+    const auto kept = std::make_shared<Outbox>(std::move(out_));
+    out_ = {};
     stall([this, kept] {
       publish(*kept);
       send_all(*kept);
@@ -167,8 +164,9 @@ void GatewayProcess::empty(Outbox out) {
     });
     return;
   }
-  publish(out);
-  send_all(out);
+  publish(out_);
+  send_all(out_);
+  out_.clear();
 }
 
 // A round goes to many, one after the other, under one question.

@@ -43,7 +43,7 @@ class GatewayProcess final : public Process {
   bool genuine(const TallyMessage& tally) const;
   void settle();
   // Keeps and publishes first, then sends; may stop for a while before either.
-  void empty(Outbox out);
+  void empty();
   void publish(const Outbox& out);
   void send_all(Outbox& out);
   void trace_sending(GatewayId to, const PeerMessage& message);
@@ -55,6 +55,7 @@ class GatewayProcess final : public Process {
   bool backends_in_order_ = true;
   Incarnation incarnation_;
   std::optional<Member> member_;
+  Outbox out_;  // empty between two steps
   Route route_;
   std::int64_t writes_in_flight_ = 0;
   std::uint64_t next_token_ = 1;

@@ -55,7 +55,10 @@ std::uint32_t Network::keep(ProcessId from, ProcessId to, PeerMessage message) {
   }
   const std::uint32_t place = free_packets_.back();
   free_packets_.pop_back();
-  packets_[place] = {std::move(message), from, to, 0};
+  Packet& packet = packets_[place];
+  packet.message = std::move(message);
+  packet.from = from;
+  packet.to = to;
   return place;
 }
 
@@ -79,18 +82,9 @@ void Network::send(ProcessId from, ProcessId to, PeerMessage message) {
 }
 
 void Network::due(std::uint32_t, std::uint32_t packet) {
-  // Whoever gets it may send, and packets_ then move: so the message leaves its place.
   Packet& kept = packets_[packet];
-  const ProcessId from = kept.from;
-  const ProcessId to = kept.to;
-  if (--kept.copies > 0) {
-    const PeerMessage copy = kept.message;
-    deliver_(from, to, copy);
-    return;
-  }
-  const PeerMessage message = std::move(kept.message);
-  free_packets_.push_back(packet);
-  deliver_(from, to, message);
+  deliver_(kept.from, kept.to, kept.message);
+  if (--kept.copies == 0) free_packets_.push_back(packet);
 }
 
 }  // namespace regent::simulation

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -79,8 +80,8 @@ class Network final : private Schedule::Target {
   NetworkConditions conditions_;
   std::vector<std::uint8_t> cuts_;  // by from * processes + to; made with the first cut
   std::uint64_t cuts_now_ = 0;
-  std::vector<bool> deaf_;  // by ProcessId
-  std::vector<Packet> packets_;
+  std::vector<bool> deaf_;      // by ProcessId
+  std::deque<Packet> packets_;  // stay where they are
   std::vector<std::uint32_t> free_packets_;
   std::uint64_t sent_ = 0;
 };

@@ -132,7 +132,8 @@ void draw_sites_and_timing(Scenario& scenario, Random& random, bool timing_given
   Timing& timing = topology.timing;
   timing.lease = one_of(random, kLeases);
   // Large clusters and long ways get the longer ones.
-  if (size > 12) timing.lease = std::max<Duration>(timing.lease, milliseconds(2500));
+  if (size > 9) timing.lease = std::max<Duration>(timing.lease, milliseconds(2500));
+  if (size > 14) timing.lease = std::max<Duration>(timing.lease, milliseconds(4000));
   timing.lease = std::max<Duration>(timing.lease, 5 * longest);
   timing.election_window = std::min(timing.lease / 2, std::max(timing.lease / 4, 2 * longest));
   timing.heartbeat = timing.lease / one_of(random, {4, 5, 6});

@@ -45,9 +45,9 @@ class CheckerTest : public ::testing::Test {
   }
 
   void grant(std::uint32_t node, const Question& question, Duration after = Duration::zero()) {
-    checker_.answered({NodeId{node}, question, Verdict::granted, question.epoch, question.region,
-                       Duration::zero()},
-                      kSent + after);
+    checker_.answered(
+        {NodeId{node}, question, Verdict::granted, question.epoch, question.region, 2 * kLease},
+        kSent + after);
   }
 
   void lease(std::uint16_t gateway, std::uint64_t epoch, Duration length = kLease) {
@@ -147,6 +147,38 @@ TEST_F(CheckerTest, AReleaseFreesNoSibling) {
   EXPECT_EQ(violation(), "none");
   grant(1, question);
   EXPECT_THAT(violation(), HasSubstr("b/n1 enters epoch 2"));
+}
+
+TEST_F(CheckerTest, SeesAnAnswerThatHidesAPromise) {
+  elect(0, 1);
+  Question probe = ask(2, 2);
+  probe.kind = QuestionKind::probe;
+  const Answer honest{NodeId{1}, probe, Verdict::promised, Epoch{1}, RegionId{0}, kLease * 3 / 4};
+  checker_.answered(honest, kSent + kLease / 2);
+  EXPECT_EQ(violation(), "none");
+  checker_.answered(honest, kSent + kLease / 8);
+  EXPECT_THAT(violation(), HasSubstr("b/n1 says it is free sooner than its promise in epoch 1"));
+}
+
+TEST_F(CheckerTest, SeesGrantsInAClosedEpoch) {
+  elect(0, 1);
+  give_back(0, 1);
+  Question sibling = ask(0, 1);
+  sibling.incarnation = Incarnation{77};
+  checker_.asked(GatewayId{0}, sibling, kSent);
+  grant(1, sibling);
+  EXPECT_THAT(violation(), HasSubstr("b/n1 grants more in epoch 1, which it was told to close"));
+}
+
+TEST_F(CheckerTest, SeesAHolderFreeItsVotes) {
+  elect(0, 1);
+  Question release = ask(0, 1);
+  release.kind = QuestionKind::release;
+  checker_.asked(GatewayId{0}, release, kSent + kLease);
+  EXPECT_EQ(violation(), "none");
+  release.round = RoundId{999};
+  checker_.asked(GatewayId{0}, release, kSent + kLease / 2);
+  EXPECT_THAT(violation(), HasSubstr("a/g1 frees its votes"));
 }
 
 TEST_F(CheckerTest, WhoAsksInAHigherEpochNeedsNoOlderPromise) {

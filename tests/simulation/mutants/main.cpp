@@ -28,9 +28,11 @@ struct Plan {
 struct Finding {
   std::uint64_t seeds = 0;  // run, the last one included
   std::string rule;         // the broken one; empty: none was
+  double simulated_seconds = 0;
   double real_seconds = 0;
 };
 
+// The broken rule with its instant; "" when none was.
 std::string violation_of(std::uint64_t seed, const Plan& plan) {
   regent::simulation::Options options;
   options.seed = seed;
@@ -42,6 +44,17 @@ std::string violation_of(std::uint64_t seed, const Plan& plan) {
   }
 }
 
+// A violation reads "at 123 us: the rule". Returns the instant in seconds, and leaves the rule.
+double take_instant(std::string& violation, double otherwise) {
+  long long microseconds = 0;
+  int read = 0;
+  if (std::sscanf(violation.c_str(), "at %lld us: %n", &microseconds, &read) != 1 || read == 0) {
+    return otherwise;
+  }
+  violation.erase(0, static_cast<std::size_t>(read));
+  return static_cast<double>(microseconds) / 1e6;
+}
+
 // mutant: 0 for the code as it is, else its place in kMutants, from 1.
 Finding search(int mutant, const Plan& plan) {
   const auto begin = std::chrono::steady_clock::now();
@@ -51,6 +64,7 @@ Finding search(int mutant, const Plan& plan) {
   while (finding.rule.empty() && finding.seeds < most) {
     finding.rule = violation_of(plan.first_seed + finding.seeds, plan);
     ++finding.seeds;
+    finding.simulated_seconds += take_instant(finding.rule, static_cast<double>(plan.seconds));
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   finding.real_seconds = took.count();
@@ -61,7 +75,8 @@ void print(int mutant, const Finding& finding) {
   const char* name = mutant == 0 ? "(none)" : kMutants[mutant - 1].name;
   const char* wrong = mutant == 0 ? "the code as it is" : kMutants[mutant - 1].wrong;
   const std::string seeds = (finding.rule.empty() ? "not in " : "") + std::to_string(finding.seeds);
-  std::printf("| %s | %s | %s | %s |\n", name, wrong, seeds.c_str(), finding.rule.c_str());
+  std::printf("| `%s` | %s | %s | %.0f | %s |\n", name, wrong, seeds.c_str(),
+              finding.simulated_seconds, finding.rule.c_str());
 }
 
 std::vector<Finding> search_all(const std::vector<int>& mutants, const Plan& plan) {
@@ -86,7 +101,8 @@ std::vector<Finding> search_all(const std::vector<int>& mutants, const Plan& pla
 // 1 when a mutant survived, or the code as it is broke a rule.
 int run(const std::vector<int>& mutants, const Plan& plan) {
   const std::vector<Finding> findings = search_all(mutants, plan);
-  std::printf("| mutant | what is wrong | seeds | the rule that caught it |\n|---|---|---|---|\n");
+  std::printf(
+      "| mutant | what is wrong | seeds | simulated s | caught by |\n|---|---|---|---|---|\n");
   int bad = 0;
   for (std::size_t i = 0; i < mutants.size(); ++i) {
     print(mutants[i], findings[i]);

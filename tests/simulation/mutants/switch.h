@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>  // for what mutants remember
 #include <type_traits>
 
 // The switch that woven sources ask (weave.py): which mutant runs in this thread. Test builds only.

@@ -39,7 +39,7 @@ class Trial {
   Trial& operator=(const Trial&) = delete;
 
   Measured run();
-  // Both must hold of every cluster that measured() comes from.
+  // A run that takes longer has a problem.
   static Duration first_primary_bound();
   static Duration failover_bound();
 

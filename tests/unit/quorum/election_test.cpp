@@ -224,9 +224,33 @@ TEST_F(ElectionTest, TheLeaseEndsWhereNobodyAnswers) {
     tick();
   }
   EXPECT_EQ(now_, end);
-  EXPECT_EQ(election_.role(), Election::Role::follower);
   EXPECT_FALSE(election_.holds_lease(now_));
-  EXPECT_EQ(question_.kind, QuestionKind::probe);
+  EXPECT_NE(election_.role(), Election::Role::holder);
+  // The last renewal may still be answered, but not for longer than an election takes.
+  now_ = election_.next_deadline();
+  EXPECT_LE(now_, end + kWindow);
+  tick();
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+}
+
+// Over a distance of which the first, short lease leaves no time for another round trip.
+TEST_F(ElectionTest, ALateRenewalBringsTheLeaseBack) {
+  become_candidate();
+  const Instant sent = now_;
+  now_ = sent + kWindow * 3 / 4;
+  grant(question_);  // the short ask
+  const Question renewal = question_;
+  EXPECT_EQ(renewal.lease, kLease);
+  const Instant renewed = now_;
+  now_ = election_.next_deadline();
+  EXPECT_EQ(now_, sent + kWindow);
+  tick();
+  EXPECT_FALSE(election_.holds_lease(now_));
+  EXPECT_EQ(election_.role(), Election::Role::candidate);
+  now_ = renewed + kWindow * 3 / 4;
+  grant(renewal);
+  EXPECT_EQ(election_.role(), Election::Role::holder);
+  EXPECT_EQ(election_.lease_end(), renewed + kLease);
 }
 
 TEST_F(ElectionTest, ASiblingJoinsTheEpochOfItsRegion) {
@@ -247,6 +271,33 @@ TEST_F(ElectionTest, ASiblingJoinsTheEpochOfItsRegion) {
   grant(question_);
   EXPECT_TRUE(election_.holds_lease(now_));
   EXPECT_EQ(election_.view().epoch, Epoch{5});
+}
+
+// A lost message must not make a sibling a standby for the rest of the reign.
+TEST_F(ElectionTest, ASiblingThatCouldNotJoinTriesAgain) {
+  election_.set_standing(true, 0, now_);
+  answer(refused(next_question(), 0, Verdict::stale, Epoch{5}, kUs, kLease));
+  while (question_.epoch != Epoch{5}) next_question();
+  grant(question_);
+  ASSERT_EQ(question_.kind, QuestionKind::ask);
+  now_ += kWindow;
+  tick();
+  EXPECT_EQ(election_.role(), Election::Role::follower);
+  Question again = next_question();
+  EXPECT_EQ(again.kind, QuestionKind::probe);
+  EXPECT_EQ(again.epoch, Epoch{5});
+  grant(again);
+  grant(question_);
+  EXPECT_TRUE(election_.holds_lease(now_));
+}
+
+// One refuses and the others are silent: joining cannot be won, a new epoch perhaps can.
+TEST_F(ElectionTest, JoiningInVainIsGivenUp) {
+  election_.set_standing(true, 0, now_);
+  answer(refused(next_question(), 0, Verdict::stale, Epoch{5}, kUs, Duration::zero()));
+  while (question_.epoch != Epoch{5}) next_question();
+  answer(refused(question_, 1, Verdict::voted, Epoch{5}, kEu, Duration::zero()));
+  EXPECT_EQ(next_question().epoch, Epoch{6});
 }
 
 TEST_F(ElectionTest, ASiblingDoesNotJoinAClosedEpoch) {

@@ -131,17 +131,38 @@ TEST_F(LinksTest, TellsPeersOfAnotherTopologyApart) {
   EXPECT_FALSE(a_.topology_match(kB));
 }
 
-TEST(PhiEstimateTest, GrowsWithSilenceAndForgivesTheUnsteady) {
+TEST_F(LinksTest, AnOutageIsNoHabit) {
+  run(20 * kBeat, true, true);
+  now_ += 10s;
+  run(10 * kBeat, true, true);
+  EXPECT_EQ(seen_by_a(), LinkState::up);
+  now_ += 8 * kBeat;
+  EXPECT_EQ(seen_by_a(), LinkState::down);
+}
+
+TEST_F(LinksTest, ReportsWhatChangesBySilenceAlone) {
+  run(20 * kBeat, true, true);
+  EXPECT_EQ(a_.report(now_ + delay_).changes.size(), 1U);  // up
+  EXPECT_TRUE(a_.report(now_ + delay_ + kBeat).changes.empty());
+  const Links::Report slow = a_.report(now_ + delay_ + 2 * kBeat + 1ms);
+  ASSERT_EQ(slow.changes.size(), 1U);
+  EXPECT_EQ(slow.changes[0].to, LinkState::slow);
+  EXPECT_TRUE(slow.newly_suspect);
+  const Links::Report down = a_.report(now_ + delay_ + 5 * kBeat);
+  ASSERT_EQ(down.changes.size(), 1U);
+  EXPECT_EQ(down.changes[0].to, LinkState::down);
+  EXPECT_FALSE(down.newly_suspect);
+}
+
+TEST(PhiEstimateTest, IsPatientWithTheUnsteadyOnly) {
   PhiEstimate steady(kBeat);
   PhiEstimate unsteady(kBeat);
   for (int i = 0; i < 64; ++i) {
     steady.heard_after(kBeat);
     unsteady.heard_after(i % 2 == 0 ? kBeat / 5 : kBeat * 3);
   }
-  EXPECT_LT(steady.phi(kBeat), 1.0);
-  EXPECT_LT(steady.phi(2 * kBeat), steady.phi(3 * kBeat));
-  EXPECT_GT(steady.phi(3 * kBeat), Links::kPhiDown);
-  EXPECT_LT(unsteady.phi(3 * kBeat), Links::kPhiDown);
+  EXPECT_EQ(steady.patience(), PhiEstimate::kMostBeats * kBeat);
+  EXPECT_GT(unsteady.patience(), 8 * kBeat);
 }
 
 }  // namespace
