@@ -26,8 +26,8 @@ namespace regent::simulation {
 //   - a lease rests on one round of its gateway, counted from the sending, whose granters win;
 //   - an incarnation that gave an epoch back never asks in it again, and while it
 //     could serve in it, gives it back by closing it only;
-//   - a node that was told to close an epoch grants nothing more in it, until it restarts or is told
-//     to close a higher one;
+//   - a node that was told to close an epoch grants nothing more in it, until it restarts or is
+//     told to close a higher one;
 //   - a write carries the epoch of a live lease of the gateway that takes it.
 // One thread.
 class Checker {
