@@ -83,7 +83,7 @@ void Checker::asked(GatewayId gateway, const Question& question, Instant sent) {
     }
   } else if (question.kind != QuestionKind::probe) {
     asker.given_back = std::max(asker.given_back, question.epoch);
-    if (question.kind == QuestionKind::release && question.epoch <= asker.served_in &&
+    if (question.kind == QuestionKind::release && question.epoch == asker.served_in &&
         sent < asker.served_until) {
       fail(name(gateway) + " frees its votes although writes of its reign may be on their way");
     }
@@ -197,7 +197,8 @@ void Checker::leased(GatewayId gateway, Incarnation incarnation, Epoch epoch, In
                      TrueInstant now, TrueInstant true_end) {
   ++leases_;
   Asker& asker = askers_[incarnation];
-  asker.served_in = std::max(asker.served_in, epoch);
+  if (epoch != asker.served_in) asker.served_until = end;
+  asker.served_in = epoch;
   asker.served_until = std::max(asker.served_until, end);
   const RegionId region = topology_.gateway(gateway).region;
   bool rests = false;

@@ -116,8 +116,8 @@ class Checker {
     std::vector<RoundId> asks;  // oldest first
     Epoch asks_in;              // highest
     Epoch given_back;
-    Epoch served_in;         // highest
-    Instant served_until{};  // on its clock, had it not ended before
+    Epoch served_in;         // the last one
+    Instant served_until{};  // in that, on its clock, had the lease not ended before
   };
   std::unordered_map<Incarnation, Asker> askers_;
   std::vector<Witnessed> nodes_;
