@@ -45,6 +45,11 @@ Election::Output Election::tick(Instant now) {
   Output output;
   std::erase_if(rounds_, [&](const Round& round) { return round.until <= now; });
   if (auto* follower = std::get_if<Follower>(&role_)) {
+    if (now >= follower->look_at) {
+      follower->look_at = kNever;
+      watch_promises(now);
+      schedule_probe(now);
+    }
     if (now >= follower->probe_at) send_probe(now, output);
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
     if (now >= candidate->give_up) step_down(now, output);
@@ -65,8 +70,13 @@ Election::Output Election::tick(Instant now) {
 }
 
 Election::Output Election::check(Instant now) {
-  if (auto* follower = std::get_if<Follower>(&role_)) follower->probe_at = now;
-  if (auto* holder = std::get_if<Holder>(&role_)) holder->renew_at = now;
+  // Many links may change at once: one round a stagger tells as much.
+  const Instant soon = last_round_ ? std::max(now, *last_round_ + config_.stagger()) : now;
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    follower->probe_at = std::min(follower->probe_at, soon);
+  }
+  if (auto* holder = std::get_if<Holder>(&role_))
+    holder->renew_at = std::min(holder->renew_at, soon);
   return tick(now);
 }
 
@@ -131,12 +141,12 @@ void Election::settle(const Round& round, Instant now, Output& output) {
 }
 
 // Some have answered, and those that have not may never do: the rest of the cluster must not wait
-// for them.
+// for them. Looking at all nodes costs more than an answer, so that is done once for many.
 void Election::still_pending(const Round& round, Instant now) {
   if (round.question.kind == QuestionKind::probe && std::holds_alternative<Follower>(role_)) {
     if (round.question.epoch <= highest_) return;  // to join, or overtaken
-    watch_promises(now);
-    schedule_probe(now);
+    auto& follower = std::get<Follower>(role_);
+    follower.look_at = std::min(follower.look_at, now + config_.jitter() / 2);
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
     if (round.refused) candidate->give_up = std::min(candidate->give_up, now + config_.stagger());
   }
@@ -284,8 +294,7 @@ void Election::lapse(Epoch epoch, Instant now, Output& output) {
   std::erase_if(rounds_, [&](const Round& round) {
     return round.question.kind != QuestionKind::ask || round.settled;
   });
-  const Instant give_up =
-      rounds_.empty() ? now : rounds_.back().sent + config_.election_window;
+  const Instant give_up = rounds_.empty() ? now : rounds_.back().sent + config_.election_window;
   if (give_up <= now) {
     become_follower(now, Duration::zero(), output);
     send_probe(now, output);
@@ -394,7 +403,8 @@ Election::Output Election::handed_over(Epoch epoch, RegionId successor, Instant 
 // --- what the others may know
 
 Instant Election::next_deadline() const {
-  if (const auto* follower = std::get_if<Follower>(&role_)) return follower->probe_at;
+  if (const auto* follower = std::get_if<Follower>(&role_))
+    return std::min(follower->probe_at, follower->look_at);
   if (const auto* candidate = std::get_if<Candidate>(&role_)) return candidate->give_up;
   if (const auto* holder = std::get_if<Holder>(&role_)) {
     return std::min(holder->renew_at, holder->lease_end);
@@ -433,6 +443,7 @@ bool Election::quorum_reachable(Instant now) const {
 
 void Election::open_round(QuestionKind kind, Epoch epoch, Duration lease, Instant now,
                           Output& output) {
+  last_round_ = now;
   if (rounds_.size() == kMaxOpenRounds) rounds_.erase(rounds_.begin());
   const Question question{
       kind, epoch, config_.region, config_.incarnation, lease, RoundId{random_.next()}};

@@ -107,6 +107,7 @@ class Election {
  private:
   struct Follower {
     Instant probe_at;
+    Instant look_at = kNever;  // for all answers that came lately: what promises they tell of
   };
   struct Candidate {
     Epoch epoch;
@@ -160,6 +161,7 @@ class Election {
   Random random_;
   std::variant<Follower, Candidate, Holder, Releasing> role_;
   std::vector<Round> rounds_;
+  std::optional<Instant> last_round_;  // when a question was handed out
   std::vector<NodeView> nodes_;
   mutable std::vector<std::pair<Instant, NodeId>> free_;  // space for quorum_free_at()
   mutable Ballot freed_;                                  // the same

@@ -38,7 +38,7 @@ std::int64_t Faults::draw_rate(bool of_node) {
     case Clocks::fast_nodes:
       return of_node || coin() ? bound : -bound;
     case Clocks::beyond: {
-      const std::int64_t far = std::min<std::int64_t>(4 * bound + 50'000, 400'000);
+      const std::int64_t far = 2 * bound + 200'000;
       return of_node ? far : -far;
     }
   }

@@ -71,11 +71,13 @@ void GatewayProcess::remove() {
   crash();
 }
 
+void GatewayProcess::rate_changed() {
+  if (route_.lease_end <= now()) return;
+  world_.checker.lease_moved(gateway_, world_.schedule.now(), clock_.when(route_.lease_end));
+}
+
 void GatewayProcess::clock_changed() {
   pending_wake_ = TrueInstant::max();
-  if (route_.lease_end > now()) {
-    world_.checker.lease_moved(gateway_, world_.schedule.now(), clock_.when(route_.lease_end));
-  }
   settle();
 }
 

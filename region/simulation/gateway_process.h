@@ -38,6 +38,7 @@ class GatewayProcess final : public Process {
   void received(ProcessId from, const PeerMessage& message) override;
   void woken() override;
   void clock_changed() override;
+  void rate_changed() override;
 
   std::vector<std::uint32_t> healthy() const;
   bool genuine(const TallyMessage& tally) const;

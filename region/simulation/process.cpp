@@ -104,7 +104,9 @@ void Process::stall(Schedule::Action rest) {
 
 void Process::set_clock_rate(std::int64_t ppm) {
   clock_.set_rate(world_.schedule.now(), ppm);
-  if (alive_) run([this] { clock_changed(); });
+  if (!alive_) return;
+  rate_changed();
+  run([this] { clock_changed(); });
 }
 
 void Process::run(Schedule::Action work) {

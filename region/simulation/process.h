@@ -88,6 +88,8 @@ class Process : protected Schedule::Target {
   virtual void received(ProcessId from, const PeerMessage& message) = 0;
   virtual void woken() = 0;
   virtual void clock_changed() = 0;
+  // The clock goes at another rate from now on: for the checker; called while paused, too.
+  virtual void rate_changed() {}
 
   // The clock by which the process decides.
   Instant now() const { return clock_.at(world_.schedule.now()); }

@@ -15,7 +15,7 @@ enum class Clocks : std::uint8_t {
   any,         // within the bound of the topology
   extreme,     // each at one of its limits
   fast_nodes,  // nodes count too fast, so that promises end early; gateways at either limit
-  beyond,      // as fast_nodes, and several times the bound: no promise can be kept
+  beyond,      // nodes too fast and gateways too slow, far beyond it: no promise can be kept
 };
 
 struct Scenario {
