@@ -187,10 +187,14 @@ void Control::log_topology(const std::string& peer, bool match, const std::strin
 void Control::report_election(const Outbox& outbox, Instant now) {
   planned_ |= outbox.handed_over;
   const Election& election = member_.election();
-  if (last_role_ == Election::Role::candidate && election.role() != last_role_) {
-    metrics_.count_election(election.role() == Election::Role::holder ? "won" : "lost");
+  const Election::Role role = election.role();
+  if (last_role_ == Election::Role::candidate && role != last_role_ && !lapsed_) {
+    metrics_.count_election(role == Election::Role::holder ? "won" : "lost");
   }
-  last_role_ = election.role();
+  // A holder whose lease ran out waits as a candidate for late answers: that is no election.
+  const bool began = role == Election::Role::candidate && role != last_role_;
+  if (began) lapsed_ = last_role_ == Election::Role::holder;
+  last_role_ = role;
   const bool quorum = published_.quorum;
   if (quorum != last_quorum_)
     metrics_.count_partition_event(quorum ? "quorum_back" : "quorum_lost");

@@ -95,6 +95,7 @@ class Control final : public ControlPort {
   std::vector<bool> gateway_matches_;  // what the log says of each process's topology
   std::vector<bool> node_matches_;
   Election::Role last_role_ = Election::Role::follower;
+  bool lapsed_ = false;  // the candidacy is that of a holder whose lease ran out
   bool last_quorum_ = false;
   RegionId last_primary_ = kNoRegion;       // the last one known
   bool planned_ = false;                    // it handed over

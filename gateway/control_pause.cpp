@@ -50,7 +50,13 @@ Result<Control::PauseOrder> Control::set_paused(bool paused) {
     }
     const auto adopted = on_control_thread<bool>(
         [this, pause = ordered.pause] { return member_.adopt_pause(pause, boot_now(), outbox_); });
-    if (!adopted) return busy;
+    if (!adopted) {
+      return Error{
+          ErrorCode::unavailable,
+          busy.message + (outputs_.keep_pause ? "; the order is on its disk already and may "
+                                                "come into force after a restart"
+                                              : "")};
+    }
     if (*adopted) return PauseOrder{ordered.pause, static_cast<bool>(outputs_.keep_pause)};
   }
   return Error{ErrorCode::unavailable, "other operators change the switch all the time; try again"};

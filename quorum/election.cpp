@@ -185,11 +185,14 @@ void Election::send_probe(Instant now, Output& output) {
   // Some refuse to let us join, and those whose word would decide it are silent, perhaps for good.
   const bool in_vain = std::any_of(rounds_.begin(), rounds_.end(), [&](const Round& round) {
     return round.question.kind == QuestionKind::probe && round.question.epoch == highest_ &&
-           round.refused && !round.settled;
+           round.to_join && round.refused && !round.settled &&
+           now - round.sent >= std::min(config_.election_window, config_.probe_every());
   });
   if (in_vain) not_joinable_ = highest_;
-  const Epoch epoch = joining() ? highest_ : Epoch{highest_.value + 1};
+  const bool to_join = joining();
+  const Epoch epoch = to_join ? highest_ : Epoch{highest_.value + 1};
   open_round(QuestionKind::probe, epoch, config_.election_window, now, output);
+  rounds_.back().to_join = to_join;
 }
 
 void Election::probe_won(const Round& round, Instant now, Output& output) {
@@ -300,7 +303,7 @@ void Election::lapse(Epoch epoch, Instant now, Output& output) {
     send_probe(now, output);
     return;
   }
-  role_ = Candidate{epoch, give_up, false};
+  role_ = Candidate{epoch, give_up, true};
   output.changed = true;
 }
 
@@ -323,7 +326,7 @@ void Election::become_candidate(Epoch epoch, Instant now, Output& output) {
 
 void Election::step_down(Instant now, Output& output) {
   const auto* candidate = std::get_if<Candidate>(&role_);
-  // Who joins may try again in this epoch, and its promises are short.
+  // Who joins, or has served, may come back to this epoch, and frees nothing.
   const bool gives_up = candidate != nullptr && !candidate->joins;
   const Epoch lost_candidacy = gives_up ? candidate->epoch : Epoch{};
   const Duration pause =

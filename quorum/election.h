@@ -112,7 +112,7 @@ class Election {
   struct Candidate {
     Epoch epoch;
     Instant give_up;
-    bool joins = false;  // an epoch that its region may have won already
+    bool joins = false;  // an epoch that its region has won, or may have
   };
   struct Holder {
     Epoch epoch;
@@ -131,6 +131,7 @@ class Election {
     Ballot ballot;
     bool settled = false;
     bool refused = false;  // by anybody
+    bool to_join = false;  // a probe of the epoch that the own region is in
   };
 
   void open_round(QuestionKind kind, Epoch epoch, Duration lease, Instant now, Output& output);

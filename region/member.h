@@ -28,7 +28,7 @@ struct Outbox {
   std::vector<std::pair<std::uint64_t, SwitchoverReply>> switchovers;  // by token: finished
   bool handed_over = false;    // the epoch known so far was given back: the next one is planned
   bool changed = false;        // role, lease, draining or view: publish it before sending
-  bool pause_changed = false;  // Member::pause(): keep it on disk, best before sending
+  bool pause_changed = false;  // Member::pause(): keep it on disk, soon
 
   // Empty again, for the next time; keeps its memory.
   void clear();

@@ -170,6 +170,7 @@ void Faults::restart_nodes(const std::vector<bool>& spared) {
   for (const auto& node : processes_.nodes) {
     if (spared[node->id()] || world_.random.below(8) == 0) continue;
     world_.schedule.after(world_.up_to(soon), [this, &node, soon] {
+      if (!active_) return;
       node->crash();
       restart(*node, world_.up_to(soon));
     });

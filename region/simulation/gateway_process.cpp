@@ -232,7 +232,8 @@ void GatewayProcess::publish(const Outbox& out) {
   if (!out.changed) return;
   const Election& election = member_->election();
   const Instant end = election.lease_end();
-  const bool longer = end > route_.lease_end;
+  const bool another = election.view().epoch != route_.epoch;
+  const bool longer = end > route_.lease_end || another;
   const bool lost = end == Instant::min() && route_.lease_end != end;
   route_ = {election.view().epoch, end, member_->draining()};
   if (lost) {

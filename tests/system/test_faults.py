@@ -55,6 +55,7 @@ class FaultsTest(ClusterTest):
         for place, described in cluster.topology["regions"].items():
             for gateway in described["gateways"]:
                 cluster.writer(place, gateway, interval=0.02)
+        self.addCleanup(self.injector.await_switchovers)
         try:
             self.run_phases(cluster)
             self.check(cluster)

@@ -233,8 +233,11 @@ TEST_F(ElectionTest, TheLeaseEndsWhereNobodyAnswers) {
   // The last renewal may still be answered, but not for longer than an election takes.
   now_ = election_.next_deadline();
   EXPECT_LE(now_, end + kWindow);
-  tick();
+  EXPECT_TRUE(tick().questions.empty());  // no release: its writes may be on their way
   EXPECT_EQ(election_.role(), Election::Role::follower);
+  const Question again = next_question();
+  EXPECT_EQ(again.kind, QuestionKind::probe);
+  EXPECT_EQ(again.epoch, Epoch{1});  // its own, which a sibling may serve in
 }
 
 // Over a distance of which the first, short lease leaves no time for another round trip.
@@ -293,6 +296,20 @@ TEST_F(ElectionTest, ASiblingThatCouldNotJoinTriesAgain) {
   grant(again);
   grant(question_);
   EXPECT_TRUE(election_.holds_lease(now_));
+}
+
+// What was refused when nobody was in that epoch says nothing about joining it.
+TEST_F(ElectionTest, ARefusedProbeOfANewEpochDoesNotKeepFromJoiningIt) {
+  election_.set_standing(true, 0, now_);
+  const Question probe = next_question();
+  ASSERT_EQ(probe.epoch, Epoch{1});
+  answer(refused(probe, 0, Verdict::promised, Epoch{}, kNoRegion, kLease));
+  election_.heard_view({Epoch{1}, kUs, now_ + kLease}, now_);  // a sibling has won it
+  const Question join = next_question();
+  EXPECT_EQ(join.epoch, Epoch{1});
+  grant(join);
+  EXPECT_EQ(question_.kind, QuestionKind::ask);
+  EXPECT_EQ(question_.epoch, Epoch{1});
 }
 
 // One refuses and the others are silent: joining cannot be won, a new epoch perhaps can.
