@@ -78,7 +78,9 @@ void Network::send(ProcessId from, ProcessId to, PeerMessage message) {
   const std::uint32_t packet = keep(from, to, std::move(message));
   schedule_copy(packet, least);
   while (chance(conditions_.duplicate_permille)) schedule_copy(packet, least);
-  if (chance(conditions_.late_permille)) schedule_copy(packet, least + up_to(kLatest));
+  // An operator's wish is fulfilled whenever it comes, which is right and would disturb the calm.
+  const bool wish = std::holds_alternative<SwitchoverRequest>(packets_[packet].message);
+  if (!wish && chance(conditions_.late_permille)) schedule_copy(packet, least + up_to(kLatest));
 }
 
 void Network::due(std::uint32_t, std::uint32_t packet) {
