@@ -79,16 +79,16 @@ def weave(text, changes, start=0, end=None):
     """text[start:end] with the changes in it; one may stand inside another's original."""
     end = len(text) if end is None else end
     # Longer ones first where they start together: what stands inside comes after what is around.
-    todo = sorted(changes, key=lambda change: (change.start, -change.end))
+    pending = sorted(changes, key=lambda change: (change.start, -change.end))
     woven = []
-    while todo:
-        outer, *todo = todo
+    while pending:
+        outer, *pending = pending
         if outer.start < start or outer.end > end:
             raise Problem(f"mutant {outer.mutant}: its original in {outer.file} overlaps another's")
-        inside = [change for change in todo if change.start < outer.end]
+        inside = [change for change in pending if change.start < outer.end]
         if inside and outer.kind == "text":
             raise Problem(f"mutant {outer.mutant}: its text in {outer.file} hides another's change")
-        todo = todo[len(inside):]
+        pending = pending[len(inside):]
         woven.append(text[start:outer.start])
         woven.append(outer.apply(weave(text, inside, outer.start, outer.end)))
         start = outer.end
