@@ -304,6 +304,7 @@ TEST_F(ElectionTest, ARefusedProbeOfANewEpochDoesNotKeepFromJoiningIt) {
   const Question probe = next_question();
   ASSERT_EQ(probe.epoch, Epoch{1});
   answer(refused(probe, 0, Verdict::promised, Epoch{}, kNoRegion, kLease));
+  now_ += kWindow;
   election_.heard_view({Epoch{1}, kUs, now_ + kLease}, now_);  // a sibling has won it
   const Question join = next_question();
   EXPECT_EQ(join.epoch, Epoch{1});
