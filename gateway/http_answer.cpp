@@ -3,29 +3,21 @@
 #include "region/clock.h"
 
 namespace regent {
-namespace {
-
-// Data from this size on goes to the client from where it lies; smaller data joins the head.
-constexpr std::size_t kDirectBytes = 8 * 1024;
-
-}  // namespace
 
 void HttpExchange::on_upstream_data(Upstream&, std::string_view data) {
   touch();
-  std::string& out = context_.scratch;
-  out.clear();
-  if (phase_ == Phase::sending && !read_answer_head(data, out)) return;
-  relay_answer_body(data, out);
+  if (phase_ == Phase::sending && !read_answer_head(data)) return;
+  relay_answer_body(data);
 }
 
 // True once the final answer's head is complete; `data` is then what follows it.
-bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
+bool HttpExchange::read_answer_head(std::string_view& data) {
   bool final = false;
   while (!final) {
     if (answer_head_bytes_.empty()) {
       const std::size_t length = head_length(data);
       if (length > 0) {
-        if (!accept_head(data.substr(0, length), data.substr(length), out, final)) return false;
+        if (!accept_head(data.substr(0, length), data.substr(length), final)) return false;
         data.remove_prefix(length);
         continue;
       }
@@ -35,7 +27,7 @@ bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
       const std::size_t length = head_length(answer_head_bytes_);
       if (length > 0) {
         const std::string_view joined = answer_head_bytes_;
-        if (!accept_head(joined.substr(0, length), joined.substr(length), out, final)) return false;
+        if (!accept_head(joined.substr(0, length), joined.substr(length), final)) return false;
         data.remove_prefix(length - before);
         answer_head_bytes_.clear();
         continue;
@@ -43,7 +35,7 @@ bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
       data = {};
     }
     answer_head_bytes_.append(data);
-    send_to_client(out);
+    flush_answer();
     if (answer_head_bytes_.size() > kMaxHeadBytes) {
       fail({502, "backend_closed", "the backend's answer has more than 64 KiB of headers",
             is_write()});
@@ -54,8 +46,7 @@ bool HttpExchange::read_answer_head(std::string_view& data, std::string& out) {
 }
 
 // False when the exchange has taken another turn.
-bool HttpExchange::accept_head(std::string_view head, std::string_view rest, std::string& out,
-                               bool& final) {
+bool HttpExchange::accept_head(std::string_view head, std::string_view rest, bool& final) {
   const HeadProblem problem = answer_.parse(head);
   if (problem || answer_.status == 101 || answer_.status < 100) {
     fail({502, "backend_closed",
@@ -65,8 +56,8 @@ bool HttpExchange::accept_head(std::string_view head, std::string_view rest, std
     return false;
   }
   if (answer_.status < 200) {
-    const bool wanted = client_http11_ && (answer_.status != 100 || expects_continue_);
-    if (wanted && !client_gone_) append_interim_head(out, answer_);
+    const bool wanted = answer_.status != 100 || expects_continue_;
+    if (wanted && !client_gone_) client_.interim(answer_);
     return true;
   }
   final = true;
@@ -74,14 +65,15 @@ bool HttpExchange::accept_head(std::string_view head, std::string_view rest, std
     refused_by_gateway(rest);
     return false;
   }
-  begin_answer(out);
+  begin_answer();
   return true;
 }
 
-void HttpExchange::begin_answer(std::string& out) {
+void HttpExchange::begin_answer() {
   phase_ = Phase::answering;
   answer_code_ = answer_.status;
-  if (is_head_ || answer_.status == 204 || answer_.status == 304) {
+  const bool has_body = answer_has_body(answer_, is_head_);
+  if (!has_body) {
     answer_body_ = BodyReader();
   } else if (answer_.chunked) {
     answer_body_ = BodyReader::chunked();
@@ -90,55 +82,37 @@ void HttpExchange::begin_answer(std::string& out) {
   } else {
     answer_body_ = BodyReader::until_close();
   }
-  framing_ = answer_framing(answer_, is_head_, client_http11_);
-  answer_keep_alive_ =
-      facts_.keep_alive && body_done_ && !context_.stopping && framing_ != AnswerFraming::close;
-  AnswerHeadOptions options;
-  options.framing = framing_;
-  options.client_http11 = client_http11_;
-  options.keep_alive = answer_keep_alive_;
-  options.from_gateway = to_gateway_;
-  options.epoch = epoch_;
-  options.region = context_.region_name;
-  options.stale = stale_;
-  append_answer_head(out, answer_, options);
+  if (client_gone_) return;
+  client_.answer_head(answer_, {epoch_, context_.region_name, stale_, to_gateway_, has_body});
 }
 
-void HttpExchange::relay_answer_body(std::string_view data, std::string& out) {
+void HttpExchange::relay_answer_body(std::string_view data) {
   while (!data.empty() && !answer_body_.done()) {
     const BodyReader::Step step = answer_body_.next(data);
     data.remove_prefix(step.consumed);
     if (answer_body_.bad()) return break_answer();
-    if (framing_ == AnswerFraming::chunked) {
-      append_chunk(out, step.data);
-    } else if (step.data.size() < kDirectBytes) {
-      out.append(step.data);
-    } else {
-      send_to_client(out);
-      out.clear();
-      send_to_client(step.data);
-    }
+    if (!step.data.empty() && !client_gone_) client_.answer_data(step.data);
   }
-  const bool complete = answer_body_.done();
-  if (complete && framing_ == AnswerFraming::chunked) out.append(kLastChunk);
-  send_to_client(out);
-  if (complete) return finish_answer(data.empty());
+  if (answer_body_.done()) return finish_answer(data.empty());
+  flush_answer();
   if (!upstream_paused_ && !client_gone_ && client_.queued_bytes() > kHighWaterBytes) {
     upstream_paused_ = true;
     upstream_->pause_reading();
   }
 }
 
-void HttpExchange::send_to_client(std::string_view data) {
-  if (!client_gone_ && !data.empty()) client_.send(data);
+void HttpExchange::flush_answer() {
+  if (!client_gone_) client_.flush_answer();
 }
 
 void HttpExchange::finish_answer(bool nothing_left) {
   const bool reusable = nothing_left && answer_.keep_alive && body_done_ &&
                         upstream_->queued_bytes() == 0 && !answer_body_.ends_with_connection();
+  if (!client_gone_) client_.answer_end({});
+  flush_answer();
   release_upstream(reusable);
   leave_write();
-  done(answer_keep_alive_, answer_code_);
+  done(answer_code_);
 }
 
 // Part of the answer is with the client; cutting the connection is the only honest end.
@@ -148,7 +122,7 @@ void HttpExchange::break_answer() {
   phase_ = Phase::idle;
   context_.observer.request_done(facts_.service, request_class_, answer_code_,
                                  std::chrono::duration<double>(boot_now() - started_).count());
-  client_.exchange_broken();
+  client_.answer_broken();
 }
 
 // The other gateway holds no lease; nothing of the request has reached a backend.
@@ -178,7 +152,6 @@ void HttpExchange::on_upstream_fenced(Upstream&) {
 void HttpExchange::on_upstream_closed(Upstream& from, bool orderly, const Error& reason) {
   if (phase_ == Phase::answering) {
     if (!orderly || !answer_body_.ends_with_connection()) return break_answer();
-    if (framing_ == AnswerFraming::chunked) send_to_client(kLastChunk);
     return finish_answer(false);
   }
   if (!to_gateway_ && !from.connected()) context_.connect_failed(from.destination);

@@ -35,7 +35,6 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   facts_ = facts;
   request_class_ = head.request_class;
   is_head_ = head.is_head;
-  client_http11_ = head.http11;
   expects_continue_ = head.expects_continue;
   repeatable_ = !is_write() || head.has_idempotency_key;
   chunked_ = head.chunked;
@@ -197,6 +196,7 @@ bool HttpExchange::may_send(bool first) {
 
 void HttpExchange::fenced() {
   context_.observer.fenced();
+  if (phase_ == Phase::answering) return break_answer();
   const bool nothing_sent = !upstream_->sent_any();
   release_upstream(false);
   leave_write();
@@ -338,24 +338,16 @@ void HttpExchange::fail(GatewayError error) {
   release_upstream(false);
   leave_held();
   leave_write();
-  const bool keep = facts_.keep_alive && body_done_ && !context_.stopping;
-  if (!client_gone_) {
-    ErrorContext about = context_.error_context();
-    about.is_head = is_head_;
-    about.client_http11 = client_http11_;
-    about.keep_alive = keep;
-    context_.scratch.clear();
-    append_error_answer(context_.scratch, error, about);
-    client_.send(context_.scratch);
-  }
-  done(keep, error.status);
+  if (!client_gone_) client_.answer_error(error);
+  flush_answer();
+  done(error.status);
 }
 
-void HttpExchange::done(bool keep, unsigned code) {
+void HttpExchange::done(unsigned code) {
   phase_ = Phase::idle;
   context_.observer.request_done(facts_.service, request_class_, code,
                                  seconds(boot_now() - started_));
-  client_.exchange_done(keep);
+  client_.exchange_done();
 }
 
 void HttpExchange::release_upstream(bool reusable) {

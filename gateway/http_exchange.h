@@ -6,36 +6,20 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/exchange_client.h"
 #include "gateway/http_body.h"
 #include "gateway/http_head.h"
-#include "gateway/http_rewrite.h"
 #include "gateway/placement.h"
 #include "gateway/proxy_context.h"
 #include "gateway/upstream.h"
 
 namespace regent {
 
-// The client connection as an exchange sees it.
-class ExchangeClient {
- public:
-  virtual ~ExchangeClient() = default;
-  virtual void send(std::string_view data) = 0;
-  virtual std::size_t queued_bytes() const = 0;
-  virtual void pause_body() = 0;
-  virtual void resume_body() = 0;
-  // The answer is complete. The exchange may be started again inside this call; it is the last
-  // thing the exchange does. keep: the connection can take another request.
-  virtual void exchange_done(bool keep) = 0;
-  // The answer cannot be completed: the connection has to be cut.
-  virtual void exchange_broken() = 0;
-};
-
 struct RequestFacts {
   std::uint32_t service = 0;
   std::string_view client_address;
   bool tls = false;
   bool from_gateway = false;
-  bool keep_alive = true;  // as asked for, and not stopping
 };
 
 // One request on its way: finds its place, waits for one, sends it, sends it again where that is
@@ -66,7 +50,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void client_body(std::string_view data);
   void client_body_end();
   // The client's connection is gone. Returns whether the exchange still has to wait for the answer
-  // to a write that was sent; then `exchange_done` or `exchange_broken` follows.
+  // to a write that was sent; then `exchange_done` or `answer_broken` follows.
   bool client_gone();
   void client_drained();
   // The request cannot be completed: malformed or too large body. Answers if that is still
@@ -102,17 +86,17 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void on_upstream_drained(Upstream& from) override;
   void on_upstream_fenced(Upstream& from) override;
   void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
-  bool read_answer_head(std::string_view& data, std::string& out);
-  bool accept_head(std::string_view head, std::string_view rest, std::string& out, bool& final);
-  void begin_answer(std::string& out);
-  void relay_answer_body(std::string_view data, std::string& out);
-  void send_to_client(std::string_view data);
+  bool read_answer_head(std::string_view& data);
+  bool accept_head(std::string_view head, std::string_view rest, bool& final);
+  void begin_answer();
+  void relay_answer_body(std::string_view data);
+  void flush_answer();
   void finish_answer(bool nothing_left);
   void break_answer();
   void refused_by_gateway(std::string_view rest);
 
   void fail(GatewayError error);
-  void done(bool keep, unsigned code);
+  void done(unsigned code);
   void release_upstream(bool reusable);
   void leave_write();
   void leave_held();
@@ -129,7 +113,6 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   RequestFacts facts_;
   RequestClass request_class_ = RequestClass::write;
   bool is_head_ = false;
-  bool client_http11_ = true;
   bool expects_continue_ = false;
   bool repeatable_ = false;  // a read, or it carries an Idempotency-Key
   bool chunked_ = false;     // its body
@@ -162,8 +145,6 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   ResponseHead answer_;
   std::string answer_head_bytes_;  // of an incomplete head
   BodyReader answer_body_;
-  AnswerFraming framing_ = AnswerFraming::none;
-  bool answer_keep_alive_ = false;  // the client's connection
   bool upstream_paused_ = false;
   std::size_t client_queue_ = 0;  // while paused, at the last tick
   bool client_gone_ = false;

@@ -57,6 +57,8 @@ void append_served_by(std::string& out, Epoch epoch, std::string_view region) {
   append_field(out, "Regent-Region", region);
 }
 
+}  // namespace
+
 std::string error_body(const GatewayError& error, const ErrorContext& context) {
   std::string body = R"({"success":false,"error":")";
   body.append(error.error).append(R"(","message":)");
@@ -69,8 +71,6 @@ std::string error_body(const GatewayError& error, const ErrorContext& context) {
   body.append(R"(,"quorum":)").append(context.quorum ? "true" : "false").append("}}\n");
   return body;
 }
-
-}  // namespace
 
 void append_request_base(std::string& out, const RequestHead& head, const RequestOrigin& origin) {
   out.append(head.method).push_back(' ');
@@ -118,8 +118,18 @@ void append_request_end(std::string& out, Epoch epoch, std::string_view region,
   out.append("\r\n", 2);
 }
 
-AnswerFraming answer_framing(const ResponseHead& head, bool is_head, bool client_http11) {
-  if (is_head || head.status == 204 || head.status == 304) return AnswerFraming::none;
+bool answer_has_body(const ResponseHead& head, bool is_head) {
+  return !is_head && head.status != 204 && head.status != 304;
+}
+
+bool forwarded_to_client(const ResponseHead& head, const HeaderField& field, bool from_gateway) {
+  if (head.hop_by_hop(field)) return false;
+  if (!is_regent_header(field)) return true;
+  return from_gateway && !equals_ignoring_case(field.name, "regent-refused");
+}
+
+AnswerFraming answer_framing(const ResponseHead& head, bool has_body, bool client_http11) {
+  if (!has_body) return AnswerFraming::none;
   if (head.content_length) return AnswerFraming::length;
   return client_http11 ? AnswerFraming::chunked : AnswerFraming::close;
 }
@@ -128,12 +138,9 @@ void append_answer_head(std::string& out, const ResponseHead& head,
                         const AnswerHeadOptions& options) {
   append_status_line(out, head.status, head.reason);
   for (const HeaderField& field : head.fields) {
-    if (head.hop_by_hop(field)) continue;
-    if (is_regent_header(field) &&
-        (!options.from_gateway || equals_ignoring_case(field.name, "regent-refused"))) {
-      continue;
+    if (forwarded_to_client(head, field, options.meta.from_gateway)) {
+      append_field(out, field.name, field.value);
     }
-    append_field(out, field.name, field.value);
   }
   switch (options.framing) {
     case AnswerFraming::none:  // what HEAD or a 304 says of a body that is not sent
@@ -152,9 +159,9 @@ void append_answer_head(std::string& out, const ResponseHead& head,
     case AnswerFraming::close:
       break;
   }
-  if (!options.from_gateway) {
-    append_served_by(out, options.epoch, options.region);
-    if (options.stale) out.append("Regent-Stale: true\r\n");
+  if (!options.meta.from_gateway) {
+    append_served_by(out, options.meta.epoch, options.meta.region);
+    if (options.meta.stale) out.append("Regent-Stale: true\r\n");
   }
   append_connection(out, options.client_http11, options.keep_alive);
   out.append("\r\n", 2);
@@ -163,9 +170,7 @@ void append_answer_head(std::string& out, const ResponseHead& head,
 void append_interim_head(std::string& out, const ResponseHead& head) {
   append_status_line(out, head.status, head.reason);
   for (const HeaderField& field : head.fields) {
-    if (!head.hop_by_hop(field) && !is_regent_header(field)) {
-      append_field(out, field.name, field.value);
-    }
+    if (forwarded_to_client(head, field, false)) append_field(out, field.name, field.value);
   }
   out.append("\r\n", 2);
 }

@@ -26,21 +26,36 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
 void append_request_end(std::string& out, Epoch epoch, std::string_view region,
                         std::string_view service);
 
+// What Regent says of an answer beside its own head.
+struct AnswerMeta {
+  Epoch epoch;
+  std::string_view region;
+  bool stale = false;  // a read, answered without a quorum or a known primary
+  // From a gateway that served it: its Regent-* headers stay, the three above are not used.
+  bool from_gateway = false;
+  // Whether body data belongs to it, of the length that the head says, or of unknown length.
+  // Where it is false, a length in the head is only said.
+  bool has_body = true;
+};
+
+// Whether body data follows this head; is_head: it answers HEAD.
+bool answer_has_body(const ResponseHead& head, bool is_head);
+
+// Whether a header of a backend's, or another gateway's, answer goes to the client. Framing does
+// not: it is written anew.
+bool forwarded_to_client(const ResponseHead& head, const HeaderField& field, bool from_gateway);
+
 // How the body of an answer is marked off for the client.
 enum class AnswerFraming { none, length, chunked, close };
 
-// Framing for a client of this version; is_head: the answer to HEAD.
-AnswerFraming answer_framing(const ResponseHead& head, bool is_head, bool client_http11);
+// Framing for a client of this version of HTTP/1.
+AnswerFraming answer_framing(const ResponseHead& head, bool has_body, bool client_http11);
 
 struct AnswerHeadOptions {
   AnswerFraming framing = AnswerFraming::none;
   bool client_http11 = true;
   bool keep_alive = true;
-  // From a gateway that served it: its Regent-* headers stay, epoch and region are not used.
-  bool from_gateway = false;
-  Epoch epoch;
-  std::string_view region;
-  bool stale = false;
+  AnswerMeta meta;
 };
 void append_answer_head(std::string& out, const ResponseHead& head,
                         const AnswerHeadOptions& options);
@@ -66,6 +81,8 @@ struct ErrorContext {
   bool keep_alive = false;
 };
 void append_error_answer(std::string& out, const GatewayError& error, const ErrorContext& context);
+// Its body alone.
+std::string error_body(const GatewayError& error, const ErrorContext& context);
 
 std::string_view status_text(unsigned status);
 

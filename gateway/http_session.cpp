@@ -7,12 +7,17 @@
 namespace regent {
 
 HttpSession::HttpSession(ProxyContext& context, SessionSet& sessions, Entry entry)
-    : context_(context), sessions_(sessions), entry_(entry), exchange_(context, *this) {}
+    : context_(context),
+      sessions_(sessions),
+      entry_(entry),
+      exchange_(context, *this),
+      writer_(context.answer) {}
 
 void HttpSession::open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls> tls) {
   if (tls) state_ = State::handshake;
   since_ = context_.tick_now;
   stream_ = Stream::accepted(context_.loop, std::move(socket), std::move(tls), *this);
+  writer_.attach(stream_.get());
   client_address_ = stream_->peer_address().host().toString();
 }
 
@@ -102,11 +107,11 @@ bool HttpSession::begin_request() {
   facts.client_address = client_address_;
   facts.tls = entry_.tls;
   facts.from_gateway = !entry_.service;
-  facts.keep_alive = request_.keep_alive && !context_.stopping;
   body_ = request_.chunked ? BodyReader::chunked()
                            : BodyReader::with_length(request_.content_length.value_or(0));
   body_bytes_ = 0;
   state_ = State::body;
+  writer_.begin(request_.http11, request_.is_head);
   exchange_.begin(request_, facts);
   if (body_.done()) end_of_request();
   return true;
@@ -136,14 +141,13 @@ void HttpSession::end_of_request() {
 
 // An answer to what is not a request; the connection cannot be used any more.
 void HttpSession::refuse(const HeadProblem& problem) {
-  ErrorContext about = context_.error_context();
-  about.is_head = false;
-  std::string answer;
   const std::string_view error = problem.status == 413   ? "body_too_large"
                                  : problem.status == 501 ? "not_supported"
                                                          : "bad_request";
-  append_error_answer(answer, {problem.status, error, std::string(problem.reason)}, about);
-  send(answer);
+  writer_.begin(true, false);
+  writer_.error({problem.status, error, std::string(problem.reason)}, context_.error_context(),
+                false);
+  writer_.flush();
   context_.observer.request_done(entry_.service.value_or(0), RequestClass::read, problem.status, 0);
   linger();
 }
@@ -157,8 +161,33 @@ void HttpSession::linger() {
   stream_->finish();
 }
 
-void HttpSession::send(std::string_view data) {
-  if (stream_) stream_->write(data);
+bool HttpSession::may_keep() const {
+  return state_ == State::waiting && request_.keep_alive && !context_.stopping;
+}
+
+void HttpSession::interim(const ResponseHead& head) {
+  writer_.interim(head);
+}
+
+void HttpSession::answer_head(const ResponseHead& head, const AnswerMeta& meta) {
+  keep_ = writer_.head(head, meta, may_keep());
+}
+
+void HttpSession::answer_data(std::string_view data) {
+  writer_.data(data);
+}
+
+void HttpSession::answer_end(std::span<const HeaderField>) {
+  writer_.end();
+}
+
+void HttpSession::answer_error(const GatewayError& error) {
+  keep_ = may_keep();
+  writer_.error(error, context_.error_context(), keep_);
+}
+
+void HttpSession::flush_answer() {
+  writer_.flush();
 }
 
 std::size_t HttpSession::queued_bytes() const {
@@ -177,16 +206,16 @@ void HttpSession::resume_body() {
   stream_->resume_reading();
 }
 
-void HttpSession::exchange_done(bool keep) {
+void HttpSession::exchange_done() {
   if (!stream_) return retire();
-  if (!keep || half_closed_) return linger();
+  if (!keep_ || half_closed_) return linger();
   state_ = State::head;
   since_ = context_.tick_now;
   resume_body();
   if (!in_.empty()) process_waiting();
 }
 
-void HttpSession::exchange_broken() {
+void HttpSession::answer_broken() {
   retire();
 }
 
@@ -208,7 +237,7 @@ void HttpSession::on_closed(const Error& reason) {
     log_event(LogLevel::warning, "peer refused",
               {{"address", client_address_}, {"port", "forward"}, {"reason", reason.message}});
   }
-  stream_.reset();
+  drop_stream();
   if (!exchange_.active() || !exchange_.client_gone()) retire();
 }
 
@@ -249,8 +278,13 @@ void HttpSession::cut_off() {
 void HttpSession::retire() {
   if (state_ == State::gone) return;
   state_ = State::gone;
-  stream_.reset();
+  drop_stream();
   sessions_.retire(*this);
+}
+
+void HttpSession::drop_stream() {
+  writer_.attach(nullptr);
+  stream_.reset();
 }
 
 }  // namespace regent

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "gateway/http_answer_writer.h"
 #include "gateway/http_body.h"
 #include "gateway/http_exchange.h"
 #include "gateway/http_head.h"
@@ -42,12 +43,17 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void on_drained() override;
   void on_closed(const Error& reason) override;
 
-  void send(std::string_view data) override;
+  void interim(const ResponseHead& head) override;
+  void answer_head(const ResponseHead& head, const AnswerMeta& meta) override;
+  void answer_data(std::string_view data) override;
+  void answer_end(std::span<const HeaderField> trailers) override;
+  void answer_error(const GatewayError& error) override;
+  void flush_answer() override;
   std::size_t queued_bytes() const override;
   void pause_body() override;
   void resume_body() override;
-  void exchange_done(bool keep) override;
-  void exchange_broken() override;
+  void exchange_done() override;
+  void answer_broken() override;
 
   std::size_t process(std::string_view input);
   void process_waiting();
@@ -58,6 +64,9 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void refuse(const HeadProblem& problem);
   void linger();
   void retire();
+  void drop_stream();
+  // Whether the connection can take another request after the present answer, as far as is known.
+  bool may_keep() const;
 
   ProxyContext& context_;
   SessionSet& sessions_;
@@ -74,7 +83,9 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   std::uint64_t body_bytes_ = 0;
   std::uint64_t max_body_ = 0;
   HttpExchange exchange_;
-  Instant since_{};  // of the present state, for its time limit
+  HttpAnswerWriter writer_;
+  bool keep_ = false;  // as the present answer's head says
+  Instant since_{};    // of the present state, for its time limit
 };
 
 }  // namespace regent

@@ -89,6 +89,8 @@ struct ProxyContext {
   LogLimiter refusals{std::chrono::seconds(10)};
   // Reused for heads and errors while they are put together.
   std::string scratch;
+  // What of the present event's answer goes to the client.
+  std::string answer;
 };
 
 }  // namespace regent

@@ -103,9 +103,9 @@ void check_request(std::string_view text) {
 
 void check_answer_sent(const ResponseHead& head, const NaiveHead& naive, AnswerHeadOptions options,
                        bool is_head, std::string_view text) {
-  options.framing = answer_framing(head, is_head, options.client_http11);
-  options.epoch = kEpoch;
-  options.region = kRegion;
+  options.framing = answer_framing(head, answer_has_body(head, is_head), options.client_http11);
+  options.meta.epoch = kEpoch;
+  options.meta.region = kRegion;
   std::string sent;
   append_answer_head(sent, head, options);
   require(head_length(sent) == sent.size(), "an answer sent on is one head", sent);
@@ -121,14 +121,14 @@ void check_answer_sent(const ResponseHead& head, const NaiveHead& naive, AnswerH
   }
   require(!length || reread->content_length == naive.content_length, "the length is kept", sent);
   require(options.client_http11 || !reread->chunked, "no chunks for HTTP/1.0", sent);
-  if (options.from_gateway) {
+  if (options.meta.from_gateway) {
     require(reread->values("regent-refused").empty(), "a refusal is between gateways", sent);
     return;
   }
   check_end_to_end(*reread, naive, text);
   require(reread->value("regent-epoch") == "7" && reread->value("regent-region") == kRegion,
           "epoch and region are ours, once", sent);
-  require(reread->values("regent-stale").size() == (options.stale ? 1U : 0U),
+  require(reread->values("regent-stale").size() == (options.meta.stale ? 1U : 0U),
           "only Regent says that an answer is stale", sent);
   require(options.keep_alive || reread->value("connection") == "close",
           "the client is told of the end of the connection", sent);
@@ -155,9 +155,9 @@ void check_response(std::string_view text) {
   if (head.status == 101 || head.status < 100) return;
   if (head.status < 200) return check_interim(head, *naive, text);
   check_answer_sent(head, *naive, {}, false, text);
-  check_answer_sent(head, *naive, {.stale = true}, true, text);
+  check_answer_sent(head, *naive, {.meta = {.stale = true}}, true, text);
   check_answer_sent(head, *naive, {.client_http11 = false, .keep_alive = false}, false, text);
-  check_answer_sent(head, *naive, {.from_gateway = true}, false, text);
+  check_answer_sent(head, *naive, {.meta = {.from_gateway = true}}, false, text);
 }
 
 void check_input(std::string_view input) {

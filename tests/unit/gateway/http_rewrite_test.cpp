@@ -19,9 +19,9 @@ std::string request(const std::string& text, RequestOrigin origin = {"10.0.0.9",
 std::string answer(const std::string& text, AnswerHeadOptions options, bool is_head = false) {
   ResponseHead head;
   EXPECT_EQ(head.parse(text).status, 0U) << text;
-  options.framing = answer_framing(head, is_head, options.client_http11);
-  options.epoch = Epoch{7};
-  options.region = "us-east";
+  options.framing = answer_framing(head, answer_has_body(head, is_head), options.client_http11);
+  options.meta.epoch = Epoch{7};
+  options.meta.region = "us-east";
   std::string out;
   append_answer_head(out, head, options);
   return out;
@@ -85,7 +85,7 @@ TEST(HttpRewrite, ABackendCannotSpeakForRegent) {
 
 TEST(HttpRewrite, AGatewaysWordOnWhoServedStays) {
   AnswerHeadOptions options;
-  options.from_gateway = true;
+  options.meta.from_gateway = true;
   EXPECT_EQ(answer("HTTP/1.1 200 OK\r\nRegent-Epoch: 8\r\nRegent-Region: eu\r\n"
                    "Content-Length: 5\r\n\r\n",
                    options),
@@ -110,7 +110,7 @@ TEST(HttpRewrite, FramingFollowsTheClient) {
   EXPECT_EQ(answer("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", {}),
             "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n" + served + "\r\n");
   AnswerHeadOptions stale;
-  stale.stale = true;
+  stale.meta.stale = true;
   EXPECT_EQ(answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", stale),
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + served + "Regent-Stale: true\r\n\r\n");
 }
