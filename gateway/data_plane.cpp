@@ -12,7 +12,7 @@
 #include "region/listener.h"
 #include "region/log.h"
 #include "region/peer_policy.h"
-#include "security/tls_context.h"
+#include "security/server_certificates.h"
 
 namespace regent {
 namespace {
@@ -67,7 +67,8 @@ struct DataPlane::State {
   SessionSet sessions;
   HealthProber prober;
   std::vector<std::unique_ptr<Listener>> listeners;
-  std::vector<std::shared_ptr<SSL_CTX>> service_tls;  // by service; null: plain
+  const std::shared_ptr<TicketKeys> tickets = std::make_shared<TicketKeys>(boot_now());
+  std::vector<std::unique_ptr<ServerCertificates>> service_tls;  // by service; null: plain
   OnBackends on_backends = [](std::vector<std::uint32_t>) {};
   bool held_timer = false;
   Instant resolve_at{};
@@ -158,16 +159,17 @@ Status DataPlane::State::listen_service(std::uint32_t index) {
     return Done{};
   }
   if (!service.tls_cert.empty()) {
-    auto tls = public_server_context(service.tls_cert, service.tls_key);
+    auto tls = ServerCertificates::load({{service.tls_cert, service.tls_key}},
+                                        {service.name, {"http/1.1"}, tickets});
     if (!tls) return tls.error();
-    service_tls[index] = *tls;
+    service_tls[index] = std::move(*tls);
   }
   auto address = resolve({topology.gateway(self).host, service.port});
   if (!address) return address.error();
   auto listener = Listener::open(loop, *address, [this, index](Poco::Net::StreamSocket socket) {
-    const std::shared_ptr<SSL_CTX>& tls = service_tls[index];
+    const auto& tls = service_tls[index];
     std::optional<Stream::Tls> stream_tls;
-    if (tls) stream_tls = Stream::Tls{tls, {}, ""};
+    if (tls) stream_tls = Stream::Tls{tls->context(), {}, ""};
     accept(std::move(socket), {index, tls != nullptr}, std::move(stream_tls));
   });
   if (!listener) {

@@ -38,13 +38,13 @@ class Descriptor {
 
 // Text and mode come from one open file, so that a file swapped in between cannot pass with the
 // mode of another one.
-Result<Contents> read_contents(const std::string& path) {
+Result<Contents> read_contents(const std::string& path, std::string_view advice) {
   const auto failure = [&](const std::string& what) {
     return Error{ErrorCode::io, path + ": " + what};
   };
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
-    return failure(errno == ENOENT ? "does not exist; `regent certs create` makes it"
+    return failure(errno == ENOENT ? "does not exist" + std::string(advice)
                                    : std::string("cannot be opened: ") + std::strerror(errno));
   }
   struct stat status {};
@@ -80,14 +80,15 @@ FileStamp file_stamp(const std::string& path) {
            status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec}};
 }
 
-Result<std::string> read_small_file(const std::string& path) {
-  auto contents = read_contents(path);
+Result<std::string> read_small_file(const std::string& path, std::string_view advice) {
+  auto contents = read_contents(path, advice);
   if (!contents.ok()) return contents.error();
   return std::move(contents->text);
 }
 
-Result<std::shared_ptr<EVP_PKEY>> read_private_key(const std::string& path) {
-  auto contents = read_contents(path);
+Result<std::shared_ptr<EVP_PKEY>> read_private_key(const std::string& path,
+                                                   std::string_view advice) {
+  auto contents = read_contents(path, advice);
   if (!contents.ok()) return contents.error();
   const auto failure = [&](const std::string& what) {
     OPENSSL_cleanse(contents->text.data(), contents->text.size());

@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <sys/types.h>
 
@@ -20,12 +21,17 @@ struct FileStamp {
 };
 FileStamp file_stamp(const std::string& path);
 
-// The contents. Errors (ErrorCode::io), naming the file: missing, unreadable, not a regular file,
-// larger than any certificate could be.
-Result<std::string> read_small_file(const std::string& path);
+// What to do about a missing file of this cluster's own authority.
+inline constexpr std::string_view kCreateFile = "; `regent certs create` makes it";
+
+// The contents. Errors (ErrorCode::io), naming the file: missing (then `advice` follows),
+// unreadable, not a regular file, larger than any certificate could be.
+Result<std::string> read_small_file(const std::string& path,
+                                    std::string_view advice = kCreateFile);
 
 // A private key in PEM. Errors, naming the file: as read_small_file(); readable by others than its
 // owner; not a private key or an encrypted one.
-Result<std::shared_ptr<EVP_PKEY>> read_private_key(const std::string& path);
+Result<std::shared_ptr<EVP_PKEY>> read_private_key(const std::string& path,
+                                                   std::string_view advice = kCreateFile);
 
 }  // namespace regent

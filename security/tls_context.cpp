@@ -1,9 +1,12 @@
 #include "security/tls_context.h"
 
+#include <algorithm>
+#include <cctype>
+#include <unordered_map>
+
 #include <openssl/err.h>
 
 #include "security/certificate.h"
-#include "security/credential_files.h"
 #include "security/openssl.h"
 
 namespace regent {
@@ -12,6 +15,15 @@ namespace {
 // The smaller cipher first: with AES in hardware it is the cheapest, and this is the forward path.
 constexpr const char* kCipherSuites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+// For a service's clients that know TLS 1.2 only: ephemeral keys and AEAD, nothing else, which also
+// is what HTTP/2 asks for (RFC 9113, 9.2.2).
+constexpr const char* kCiphersOfTls12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr long kMaxCachedSessions = 4096;  // of clients without tickets, a service; about 1 kB each
+constexpr long kSessionSeconds = 2 * 3600;
 
 std::shared_ptr<SSL_CTX> new_context(const SSL_METHOD* method, int lowest_version) {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(method), SSL_CTX_free);
@@ -50,6 +62,72 @@ int accept_any(int, X509_STORE_CTX*) {
   return 1;
 }
 
+// What a server context chooses from when a client has said whom it wants.
+struct Choices {
+  std::vector<std::shared_ptr<const ServerCertificate>> certificates;
+  std::unordered_map<std::string, std::size_t> by_name;
+  std::string protocols;  // each after a byte with its length
+
+  std::size_t for_server(std::string name) const;
+};
+
+int choices_slot() {
+  static const int slot = new_context_slot<Choices>();
+  return slot;
+}
+
+std::string length_prefixed(const std::string& protocol) {
+  return static_cast<char>(protocol.size()) + protocol;
+}
+
+std::size_t Choices::for_server(std::string name) const {
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (const auto found = by_name.find(name); found != by_name.end()) return found->second;
+  const std::size_t dot = name.find('.');
+  if (dot == std::string::npos || dot == 0) return 0;
+  const auto found = by_name.find("*" + name.substr(dot));
+  return found == by_name.end() ? 0 : found->second;
+}
+
+int show_named_certificate(SSL* ssl, void*) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (name == nullptr) return 1;
+  const Choices& choices = *attached<Choices>(SSL_get_SSL_CTX(ssl), choices_slot());
+  const std::size_t chosen = choices.for_server(name);
+  if (chosen == 0) return 1;  // the context's own
+  const ServerCertificate& shown = *choices.certificates[chosen];
+  return SSL_use_cert_and_key(ssl, shown.certificate.get(), shown.key.get(), shown.chain.get(), 1);
+}
+
+int select_protocol(SSL* ssl, const unsigned char** out, unsigned char* out_size,
+                    const unsigned char* in, unsigned in_size, void*) {
+  const std::string& ours = attached<Choices>(SSL_get_SSL_CTX(ssl), choices_slot())->protocols;
+  unsigned char* chosen = nullptr;
+  const int found = SSL_select_next_proto(
+      &chosen, out_size, reinterpret_cast<const unsigned char*>(ours.data()),
+      static_cast<unsigned>(ours.size()), in, in_size);
+  *out = chosen;
+  return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+// A session is bound to its service and all of its certificates: after a renewal every client sees
+// the new certificate at its next connection.
+void set_resumption(SSL_CTX* context,
+                    const std::vector<std::shared_ptr<const ServerCertificate>>& certificates,
+                    std::string_view service, std::shared_ptr<TicketKeys> tickets) {
+  std::string bound_to(service);
+  for (const auto& shown : certificates) bound_to += certificate_der(shown->certificate.get());
+  const std::string id = certificate_fingerprint(bound_to);  // SHA-256
+  CHECK(SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(id.data()),
+                                       static_cast<unsigned>(id.size())) == 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+  SSL_CTX_sess_set_cache_size(context, kMaxCachedSessions);
+  SSL_CTX_set_timeout(context, kSessionSeconds);
+  CHECK(SSL_CTX_set_max_early_data(context, 0) == 1);
+  TicketKeys::use(context, std::move(tickets));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<SSL_CTX>> mutual_context(TlsSide side, X509* certificate, EVP_PKEY* key,
@@ -69,26 +147,36 @@ Result<std::shared_ptr<SSL_CTX>> mutual_context(TlsSide side, X509* certificate,
   return context;
 }
 
-Result<std::shared_ptr<SSL_CTX>> public_server_context(const std::string& cert_file,
-                                                       const std::string& key_file) {
-  const auto pem = read_small_file(cert_file);
-  if (!pem.ok()) return pem.error();
-  auto certificates = certificates_from_pem(*pem);
-  if (!certificates.ok()) {
-    return Error{ErrorCode::invalid, cert_file + ": " + certificates.error().message};
+Status usable_for_tls(const ServerCertificate& certificate) {
+  const auto context = new_context(TLS_server_method(), TLS1_2_VERSION);
+  ERR_clear_error();
+  if (SSL_CTX_use_cert_and_key(context.get(), certificate.certificate.get(), certificate.key.get(),
+                               certificate.chain.get(), 1) == 1) {
+    return Done{};
   }
-  const auto key = read_private_key(key_file);
-  if (!key.ok()) return key.error();
-  const auto certificate = certificates->front();
-  certificates->erase(certificates->begin());
-  if (X509_check_private_key(certificate.get(), key->get()) != 1) {
-    ERR_clear_error();
-    return Error{ErrorCode::invalid, key_file + ": is not the key of the certificate in " +
-                                         cert_file + "; give the pair that belongs together"};
-  }
+  return Error{ErrorCode::invalid, "cannot be used for TLS: " + take_openssl_error()};
+}
+
+std::shared_ptr<SSL_CTX> server_context(
+    std::vector<std::shared_ptr<const ServerCertificate>> certificates, std::string_view service,
+    const std::vector<std::string>& protocols, std::shared_ptr<TicketKeys> tickets) {
   auto context = new_context(TLS_server_method(), TLS1_2_VERSION);
-  const auto used = use_pair(context.get(), certificate.get(), key->get(), *certificates);
-  if (!used.ok()) return Error{ErrorCode::invalid, cert_file + ": " + used.error().message};
+  SSL_CTX* ctx = context.get();
+  CHECK(SSL_CTX_set_cipher_list(ctx, kCiphersOfTls12) == 1);
+  const ServerCertificate& first = *certificates.at(0);
+  CHECK(SSL_CTX_use_cert_and_key(ctx, first.certificate.get(), first.key.get(), first.chain.get(),
+                                 1) == 1);
+  set_resumption(ctx, certificates, service, std::move(tickets));
+  auto choices = std::make_shared<Choices>();
+  for (const std::string& protocol : protocols) choices->protocols += length_prefixed(protocol);
+  choices->certificates = std::move(certificates);
+  for (std::size_t i = 0; i < choices->certificates.size(); ++i) {
+    const ServerCertificate& shown = *choices->certificates[i];
+    for (const std::string& name : shown.names) choices->by_name.emplace(name, i);
+  }
+  attach(ctx, choices_slot(), choices);
+  SSL_CTX_set_cert_cb(ctx, show_named_certificate, nullptr);
+  if (!protocols.empty()) SSL_CTX_set_alpn_select_cb(ctx, select_protocol, nullptr);
   return context;
 }
 

@@ -257,6 +257,13 @@ bool TlsSession::established() const {
   return state_->established && !state_->failure;
 }
 
+std::string_view TlsSession::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  if (state_->established) SSL_get0_alpn_selected(state_->ssl.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 bool TlsSession::peer_closed() const {
   return state_->peer_closed;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <openssl/ssl.h>
 
@@ -51,6 +52,8 @@ class TlsSession {
   bool has_output() const;
 
   bool established() const;
+  // The application protocol agreed on (ALPN), once established; "" for none.
+  std::string_view protocol() const;
   bool peer_closed() const;  // close_notify received
   // Queues our close_notify behind everything written; nothing can be written after it. An end of
   // the socket without the peer's close_notify is for the owner of the socket to judge.

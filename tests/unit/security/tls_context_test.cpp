@@ -13,66 +13,12 @@ using test::bytes;
 using test::kGateway;
 using test::kOperator;
 using test::TlsPair;
-using testing::AllOf;
-using testing::HasSubstr;
 
 std::shared_ptr<SSL_CTX> browser(int version) {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   SSL_CTX_set_min_proto_version(context.get(), version);
   SSL_CTX_set_max_proto_version(context.get(), version);
   return context;
-}
-
-class PublicServer : public testing::Test {
- protected:
-  std::string error_with(const std::string& cert, const std::string& key) const {
-    const auto context = public_server_context(folder_.path(cert), folder_.path(key));
-    return context.ok() ? "" : context.error().message;
-  }
-  const Authority authority_ = test::make_authority();
-  const CertificatePair pair_ = test::make_pair(authority_, kGateway);
-  const test::TemporaryFolder folder_;
-};
-
-TEST_F(PublicServer, ServesClientsWithoutCertificates) {
-  folder_.put("a.crt", pair_.certificate + authority_.certificate_pem());
-  folder_.put("a.key", pair_.key);
-  const auto context = public_server_context(folder_.path("a.crt"), folder_.path("a.key"));
-  ASSERT_TRUE(context.ok()) << context.error().message;
-  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    TlsPair pair(browser(version), {}, *context, {});
-    ASSERT_TRUE(pair.client.write(bytes("GET /")).ok());
-    pair.pump(7);
-    EXPECT_TRUE(pair.server_status.ok());
-    EXPECT_EQ(pair.server_received, "GET /");
-    EXPECT_FALSE(pair.server.peer().has_value());
-    EXPECT_EQ(pair.server.peer_certificate_der(), "");
-    EXPECT_EQ(pair.client.peer_certificate_der(),
-              certificate_der(test::certificate_of(pair_).get()));
-    ASSERT_TRUE(pair.server.write(bytes("200")).ok());
-    pair.server.close();
-    pair.pump(7);
-    EXPECT_EQ(pair.client_received, "200");
-    EXPECT_TRUE(pair.client.peer_closed());
-  }
-  TlsPair old(browser(TLS1_1_VERSION), {}, *context, {});
-  old.pump();
-  EXPECT_FALSE(old.server.established());
-}
-
-TEST_F(PublicServer, ErrorsNameTheFile) {
-  folder_.put("a.crt", pair_.certificate);
-  folder_.put("a.key", pair_.key);
-  folder_.put("b.key", test::make_pair(authority_, kGateway).key);
-  folder_.put("open.key", pair_.key, 0644);
-  folder_.put("text", "hello");
-  EXPECT_EQ(error_with("a.crt", "a.key"), "");
-  EXPECT_THAT(error_with("none", "a.key"), AllOf(HasSubstr("/none"), HasSubstr("does not exist")));
-  EXPECT_THAT(error_with("a.crt", "none"), AllOf(HasSubstr("/none"), HasSubstr("does not exist")));
-  EXPECT_THAT(error_with("text", "a.key"), AllOf(HasSubstr("/text"), HasSubstr("no certificate")));
-  EXPECT_THAT(error_with("a.crt", "text"), HasSubstr("/text"));
-  EXPECT_THAT(error_with("a.crt", "b.key"), AllOf(HasSubstr("/b.key"), HasSubstr("/a.crt")));
-  EXPECT_THAT(error_with("a.crt", "open.key"), HasSubstr("chmod 600"));
 }
 
 class CurrentCertificate : public testing::Test {

@@ -4,7 +4,7 @@
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
 
-#include "security/tls_context.h"
+#include "security/server_certificates.h"
 #include "tests/unit/security/test_certificates.h"
 #include "tests/unit/security/tls_pair.h"
 
@@ -152,10 +152,11 @@ TEST_F(TlsRefusalOfOtherClients, AnonymousPeerWhereACheckIsAsked) {
   const auto pair_of_service = test::make_pair(authority_, kOtherGateway);
   folder.put("service.crt", pair_of_service.certificate);
   folder.put("service.key", pair_of_service.key);
-  const auto context =
-      public_server_context(folder.path("service.crt"), folder.path("service.key"));
-  ASSERT_TRUE(context.ok()) << context.error().message;
-  TlsPair pair(foreign_context(TLS1_3_VERSION), {}, *context, only(kGateway));
+  const auto shown =
+      ServerCertificates::load({{folder.path("service.crt"), folder.path("service.key")}},
+                               {"orders", {}, std::make_shared<TicketKeys>(Instant{})});
+  ASSERT_TRUE(shown.ok()) << shown.error().message;
+  TlsPair pair(foreign_context(TLS1_3_VERSION), {}, (*shown)->context(), only(kGateway));
   ASSERT_TRUE(pair.client.write(bytes("let me in")).ok());
   pair.pump();
   ASSERT_FALSE(pair.server_status.ok());
