@@ -132,6 +132,7 @@ class Member {
   void on_drain_request(GatewayId gateway, std::uint64_t connection, const DrainRequest& request,
                         Instant now, Outbox& out);
   void advance_handover(Instant now, std::int64_t writes_in_flight, Outbox& out);
+  void tell_successor(Instant now, Outbox& out);
   void released(const Election::Output::HandOver& hand_over, Instant now, Outbox& out);
   void finish_handover(SwitchoverOutcome outcome, std::string message, Instant now, Outbox& out);
   void answer(const Asker& asker, SwitchoverReply reply, Outbox& out) const;

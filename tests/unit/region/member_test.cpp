@@ -65,6 +65,21 @@ TEST_F(MemberTest, SwitchoverAsksTheSiblingToDrainToo) {
   EXPECT_FALSE(world_.holds(sibling_));
 }
 
+TEST_F(MemberTest, TheSuccessorStandsBeforeTheNodesHaveConfirmedTheClose) {
+  world_.kill(sibling_);
+  world_.run(3s);  // its promises have run out
+  world_.switchover(east_, "west", 10s);
+  const auto stands = [&] {
+    return world_.member(west_).election().role() == Election::Role::candidate;
+  };
+  ASSERT_TRUE(world_.await(1s, stands));
+  EXPECT_EQ(world_.member(east_).election().role(), Election::Role::releasing);
+  ASSERT_TRUE(world_.await(1s, [&] { return world_.outcome.has_value(); }));
+  EXPECT_EQ(world_.outcome->outcome, SwitchoverOutcome::done) << world_.outcome->message;
+  EXPECT_TRUE(world_.holds(west_));
+  EXPECT_EQ(world_.epoch(west_), Epoch{2});
+}
+
 TEST_F(MemberTest, GivesNothingBackWhileAWriteIsInFlight) {
   world_.writes_in_flight = 1;
   world_.switchover(east_, "west", 500ms);
