@@ -37,6 +37,14 @@ class CheckerTest(unittest.TestCase):
     def test_a_write_taken_twice(self):
         self.assertEqual(len(violations(self.GOOD + [record(4, 2, "b", "x2")])), 1)
 
+    def test_a_write_that_may_be_repeated(self):
+        again = record(4, 2, "b", "x2")
+        keyed = [dict(entry, key=True) for entry in self.GOOD + [again]]
+        self.assertEqual(violations(keyed, self.remembered("x2", "2", "b")), [])
+        self.assertEqual(len(violations(keyed, self.remembered("x4", "2", "b"))), 1)
+        unkeyed = [dict(entry, key=False) for entry in self.GOOD + [again]]
+        self.assertEqual(len(violations(unkeyed)), 1)
+
     def test_a_write_without_an_epoch(self):
         self.assertEqual(len(violations([record(1, 0, "a", "x1")])), 1)
 

@@ -13,10 +13,11 @@ class ClusterTest(unittest.TestCase):
     maxDiff = None
     cluster = None
     network = Network
+    cluster_class = Cluster
 
     def make_cluster(self, described=None):
         """A cluster with certificates, nothing started."""
-        self.cluster = Cluster(described or topology(), self.network)
+        self.cluster = self.cluster_class(described or topology(), self.network)
         self.addCleanup(self.cluster.close)
         return self.cluster.create_certs()
 
