@@ -46,6 +46,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   body_done_ = false;
   body_paused_ = false;
   attempts_ = 0;
+  maybe_taken_ = false;
   connects_ = 0;
   next_gateway_ = 0;
   hold_until_ = kNever;
@@ -122,10 +123,11 @@ void HttpExchange::go_forward() {
 
 void HttpExchange::hold(std::string why) {
   const Instant now = boot_now();
-  if (facts_.from_gateway) {
+  if (facts_.from_gateway && !maybe_taken_) {
     return fail({421, "no_primary", context_.region_name + " may not serve this request now", false,
                  true, true});
   }
+  if (facts_.from_gateway) return fail({502, "backend_closed", std::move(why)});
   if (hold_until_ == kNever) hold_until_ = started_ + service().hold;
   if (now >= hold_until_) return fail({503, "no_primary", std::move(why), false, true});
   held_bytes_ = head_.size() + body_.size();
@@ -198,6 +200,7 @@ void HttpExchange::fenced() {
   context_.observer.fenced();
   if (phase_ == Phase::answering) return break_answer();
   const bool nothing_sent = !upstream_->sent_any();
+  maybe_taken_ |= is_write() && !nothing_sent;
   release_upstream(false);
   leave_write();
   if ((nothing_sent || repeatable_) && replayable_) {
@@ -249,6 +252,7 @@ void HttpExchange::send_body(std::string_view wire) {
 }
 
 void HttpExchange::retry_or_fail(bool nothing_sent, const Error& reason) {
+  maybe_taken_ |= is_write() && !nothing_sent;
   release_upstream(false);
   leave_write();
   if (nothing_sent && replayable_) {
@@ -335,6 +339,8 @@ void HttpExchange::abandon() {
 }
 
 void HttpExchange::fail(GatewayError error) {
+  // An earlier attempt may have been taken, whatever became of this one.
+  error.outcome_unknown |= maybe_taken_;
   release_upstream(false);
   leave_held();
   leave_write();

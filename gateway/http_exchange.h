@@ -131,7 +131,8 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool counted_ = false;            // in WritesInFlight
   Epoch epoch_;                     // told to the backend
   bool stale_ = false;
-  unsigned attempts_ = 0;  // in which something may have been sent
+  unsigned attempts_ = 0;     // in which something may have been sent
+  bool maybe_taken_ = false;  // a write, by whom an attempt without an answer was sent to
   std::size_t next_gateway_ = 0;
   unsigned connects_ = 0;  // that failed
 
