@@ -140,5 +140,24 @@ class FailoverTest(LoadTest):
                               if write.key and write.gateway in ("us-west", "eu")][:5])
 
 
+class WideAreaFailoverTest(FailoverTest):
+    """Over long ways many writes are in flight when the region is lost, some of them taken."""
+    network = WanNetwork
+
+    def start_loaded(self, described=None, **options):
+        return super().start_loaded(described, **{"rate": WIDE_RATE, **options})
+
+    def test_a_write_that_may_have_been_taken_is_never_refused(self):
+        """It was sent again, and waited for a new primary in vain: nobody knows, then."""
+        cluster, load = self.start_loaded(topology(hold="600ms"), keys="all")
+        _, new = self.fail_over(cluster, load, lambda: cluster.network.isolate("us-east"))
+        self.heal(cluster, load, new)
+        self.finish(cluster, load)
+        taken = {record["id"] for record in cluster.records()}
+        unknown = [write for write in load.failed() if write.outcome == "unknown"]
+        self.assertTrue([write for write in unknown if write.id in taken])
+        self.assertTrue([write for write in load.failed() if write.outcome == "refused"])
+
+
 if __name__ == "__main__":
     unittest.main()
