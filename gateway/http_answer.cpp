@@ -72,6 +72,7 @@ bool HttpExchange::accept_head(std::string_view head, std::string_view rest, boo
 void HttpExchange::begin_answer() {
   phase_ = Phase::answering;
   answer_code_ = answer_.status;
+  answer_trailers_.clear();
   const bool has_body = answer_has_body(answer_, is_head_);
   if (!has_body) {
     answer_body_ = BodyReader();
@@ -91,6 +92,7 @@ void HttpExchange::relay_answer_body(std::string_view data) {
     const BodyReader::Step step = answer_body_.next(data);
     data.remove_prefix(step.consumed);
     if (answer_body_.bad()) return break_answer();
+    answer_trailers_.add(step.trailers);
     if (!step.data.empty() && !client_gone_) client_.answer_data(step.data);
   }
   if (answer_body_.done()) return finish_answer(data.empty());
@@ -108,7 +110,8 @@ void HttpExchange::flush_answer() {
 void HttpExchange::finish_answer(bool nothing_left) {
   const bool reusable = nothing_left && answer_.keep_alive && body_done_ &&
                         upstream_->queued_bytes() == 0 && !answer_body_.ends_with_connection();
-  if (!client_gone_) client_.answer_end({});
+  (void)answer_trailers_.read();  // drops what may not be passed on
+  if (!client_gone_) client_.answer_end(answer_trailers_.fields());
   flush_answer();
   release_upstream(reusable);
   leave_write();

@@ -1,6 +1,7 @@
 #include "gateway/http_answer_writer.h"
 
 #include "gateway/http_body.h"
+#include "gateway/http_trailers.h"
 
 namespace regent {
 namespace {
@@ -41,8 +42,8 @@ void HttpAnswerWriter::data(std::string_view data) {
   }
 }
 
-void HttpAnswerWriter::end() {
-  if (framing_ == AnswerFraming::chunked) out_.append(kLastChunk);
+void HttpAnswerWriter::end(std::span<const HeaderField> trailers) {
+  if (framing_ == AnswerFraming::chunked) append_last_chunk(out_, trailers);
 }
 
 void HttpAnswerWriter::error(const GatewayError& error, ErrorContext context, bool keep_alive) {

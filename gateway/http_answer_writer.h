@@ -27,7 +27,8 @@ class HttpAnswerWriter {
   // keep_alive: the connection may take another request. Returns whether it can after this answer.
   bool head(const ResponseHead& head, const AnswerMeta& meta, bool keep_alive);
   void data(std::string_view data);
-  void end();
+  // The trailers go out where the answer goes in chunks.
+  void end(std::span<const HeaderField> trailers);
   // context: is_head, client_http11 and keep_alive are filled in here.
   void error(const GatewayError& error, ErrorContext context, bool keep_alive);
   void flush();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "gateway/http_check.h"
+
 namespace regent {
 namespace {
 
@@ -19,6 +21,7 @@ bool allowed_in_line(char c) {
 }
 
 constexpr std::uint64_t kMaxChunk = std::uint64_t{1} << 60;
+constexpr std::size_t kMaxSizeDigits = 16;
 
 }  // namespace
 
@@ -47,12 +50,12 @@ BodyReader::Step BodyReader::next(std::string_view input) {
     case State::bad:
       return {};
     case State::until_close:
-      return {input.size(), input};
+      return {input.size(), input, {}};
     case State::length: {
       const auto take = static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size()));
       left_ -= take;
       if (left_ == 0) state_ = State::done;
-      return {take, input.substr(0, take)};
+      return {take, input.substr(0, take), {}};
     }
     default:
       return chunk_step(input);
@@ -68,56 +71,106 @@ BodyReader::Step BodyReader::chunk_step(std::string_view input) {
           static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size() - used));
       left_ -= take;
       if (left_ == 0) state_ = State::data_cr;
-      return {used + take, input.substr(used, take)};
+      return {used + take, input.substr(used, take), {}};
     }
+    if (in_trailers()) return trailer_step(input, used);
     state_ = chunk_byte(input[used]);
     ++used;
   }
-  return {used, {}};
+  return {used, {}, {}};
 }
 
-BodyReader::State BodyReader::after_size_line() const {
-  return left_ == 0 ? State::trailer_first : State::data;
+BodyReader::Step BodyReader::trailer_step(std::string_view input, std::size_t begin) {
+  std::size_t used = begin;
+  while (used < input.size() && in_trailers()) {
+    state_ = trailer_byte(input[used]);
+    ++used;
+  }
+  return {used, {}, input.substr(begin, used - begin)};
 }
 
 BodyReader::State BodyReader::chunk_byte(char c) {
   switch (state_) {
     case State::size_first:
-    case State::size_more: {
-      const int digit = hex_digit(c);
-      if (digit >= 0) {
-        if (state_ == State::size_first) {
-          left_ = 0;
-          line_bytes_ = 0;
-        }
-        left_ = left_ * 16 + static_cast<unsigned>(digit);
-        return left_ >= kMaxChunk || ++line_bytes_ > 16 ? State::bad : State::size_more;
-      }
-      if (state_ == State::size_first) return State::bad;
-      if (c == '\r') return State::size_lf;
-      return c == ';' ? State::extension : State::bad;
-    }
-    case State::extension:
-      if (c == '\r') return State::size_lf;
-      return allowed_in_line(c) && ++line_bytes_ <= kMaxChunkLineBytes ? State::extension
-                                                                       : State::bad;
+    case State::size_more:
+      return size_byte(c);
     case State::size_lf:
       line_bytes_ = 0;
-      return c == '\n' ? after_size_line() : State::bad;
+      if (c != '\n') return State::bad;
+      return left_ == 0 ? State::trailer_first : State::data;
     case State::data_cr:
       return c == '\r' ? State::data_lf : State::bad;
     case State::data_lf:
       return c == '\n' ? State::size_first : State::bad;
+    default:
+      return ++line_bytes_ <= kMaxChunkLineBytes ? extension_byte(c) : State::bad;
+  }
+}
+
+BodyReader::State BodyReader::size_byte(char c) {
+  const int digit = hex_digit(c);
+  if (digit >= 0) {
+    if (state_ == State::size_first) {
+      left_ = 0;
+      line_bytes_ = 0;
+    }
+    left_ = left_ * 16 + static_cast<unsigned>(digit);
+    return left_ >= kMaxChunk || ++line_bytes_ > kMaxSizeDigits ? State::bad : State::size_more;
+  }
+  if (state_ == State::size_first) return State::bad;
+  if (c == '\r') return State::size_lf;
+  return c == ';' ? State::name_first : State::bad;
+}
+
+// ";" name [ "=" ( token / quoted string ) ], any number of times, with space around ";" and "=",
+// but not between the size and the first ";", and not at the end of the line.
+BodyReader::State BodyReader::extension_byte(char c) {
+  const bool space = c == ' ' || c == '\t';
+  switch (state_) {
+    case State::name_first:
+      if (space) return State::name_first;
+      return is_token_char(c) ? State::name : State::bad;
+    case State::name:
+      if (is_token_char(c)) return State::name;
+      if (c == '\r') return State::size_lf;
+      [[fallthrough]];
+    case State::name_end:
+      if (space) return State::name_end;
+      if (c == '=') return State::value_first;
+      return c == ';' ? State::name_first : State::bad;
+    case State::value_first:
+      if (space) return State::value_first;
+      if (c == '"') return State::quoted;
+      return is_token_char(c) ? State::value : State::bad;
+    case State::value:
+      if (is_token_char(c)) return State::value;
+      [[fallthrough]];
+    case State::quoted_end:
+      if (c == '\r') return State::size_lf;
+      [[fallthrough]];
+    case State::value_end:
+      if (space) return State::value_end;
+      return c == ';' ? State::name_first : State::bad;
+    case State::quoted:
+      if (c == '"') return State::quoted_end;
+      if (c == '\\') return State::quoted_pair;
+      [[fallthrough]];
+    case State::quoted_pair:
+      return allowed_in_line(c) ? State::quoted : State::bad;
+    default:
+      return State::bad;
+  }
+}
+
+BodyReader::State BodyReader::trailer_byte(char c) {
+  if (++line_bytes_ > kMaxTrailerBytes) return State::bad;
+  switch (state_) {
     case State::trailer_first:
       if (c == '\r') return State::last_lf;
-      if (c == ' ' || c == '\t' || c == ':') return State::bad;
-      trailer_named_ = false;
       [[fallthrough]];
     case State::trailer_line:
-      if (c == '\r') return trailer_named_ ? State::trailer_lf : State::bad;
-      trailer_named_ |= c == ':';
-      return allowed_in_line(c) && ++line_bytes_ <= kMaxTrailerBytes ? State::trailer_line
-                                                                     : State::bad;
+      if (c == '\r') return State::trailer_lf;
+      return allowed_in_line(c) ? State::trailer_line : State::bad;
     case State::trailer_lf:
       return c == '\n' ? State::trailer_first : State::bad;
     case State::last_lf:

@@ -8,8 +8,9 @@
 namespace regent {
 
 // Finds the data of one message's body in the bytes of a connection: by length, by chunks, or all
-// until the connection ends. Keeps no bytes. Extensions of chunks and trailers are checked and
-// dropped; what is passed on is framed anew (append_chunk), so nothing ambiguous gets through.
+// until the connection ends. Keeps no bytes. Extensions of chunks are checked (RFC 9112, 7.1.1) and
+// dropped; what is passed on is framed anew (append_chunk), so nothing ambiguous gets through. Of
+// trailers only the lines are looked at here; TrailerReader judges the fields.
 class BodyReader {
  public:
   static constexpr std::size_t kMaxChunkLineBytes = 4096;  // size and extensions
@@ -25,6 +26,7 @@ class BodyReader {
   struct Step {
     std::size_t consumed = 0;
     std::string_view data;
+    std::string_view trailers;  // a piece of that section; the last one ends with its empty line
   };
   Step next(std::string_view input);
 
@@ -41,23 +43,34 @@ class BodyReader {
     until_close,
     size_first,
     size_more,
-    extension,
+    name_first,  // of an extension
+    name,
+    name_end,
+    value_first,
+    value,
+    quoted,
+    quoted_pair,
+    quoted_end,
+    value_end,
     size_lf,
     data,
     data_cr,
     data_lf,
-    trailer_first,
+    trailer_first,  // from here on: the trailers
     trailer_line,
     trailer_lf,
     last_lf,
   };
   Step chunk_step(std::string_view input);
+  Step trailer_step(std::string_view input, std::size_t begin);
   State chunk_byte(char c);
-  State after_size_line() const;
+  State size_byte(char c);
+  State extension_byte(char c);
+  State trailer_byte(char c);
+  bool in_trailers() const { return state_ >= State::trailer_first; }
 
   State state_ = State::done;
   std::uint64_t left_ = 0;      // of the body or of the chunk
-  bool trailer_named_ = false;  // the present trailer has its colon
   std::size_t line_bytes_ = 0;  // of the present chunk line, or of all trailers
 };
 

@@ -100,16 +100,9 @@ HeadProblem check_fields(std::string_view lines, Seen& seen) {
     }
     const std::string_view line = lines.substr(0, end);
     if (line.empty()) return {};
-    if (line.front() == ' ' || line.front() == '\t') return bad("a folded header line");
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return bad("a header line without a colon");
-    const std::string_view name = line.substr(0, colon);
-    if (name.empty() || !all_of(name, kToken)) {
-      return bad("a character that is not allowed in a header's name");
-    }
-    const std::string_view value = line.substr(colon + 1);
-    if (!all_of(value, kValue)) return bad("a control character in a header");
-    if (HeadProblem problem = check_framing_field(name, trimmed(value), seen)) return problem;
+    SplitField parts;
+    if (HeadProblem problem = split_field(line, parts)) return problem;
+    if (HeadProblem problem = check_framing_field(parts.name, parts.value, seen)) return problem;
     lines.remove_prefix(end + 2);
   }
 }
@@ -163,6 +156,24 @@ HeadProblem split_request_line(std::string_view line, RequestLine& parts) {
 }
 
 }  // namespace
+
+HeadProblem split_field(std::string_view line, SplitField& parts) {
+  if (line.starts_with(' ') || line.starts_with('\t')) return bad("a folded header line");
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return bad("a header line without a colon");
+  parts.name = line.substr(0, colon);
+  if (parts.name.empty() || !all_of(parts.name, kToken)) {
+    return bad("a character that is not allowed in a header's name");
+  }
+  const std::string_view value = line.substr(colon + 1);
+  if (!all_of(value, kValue)) return bad("a control character in a header");
+  parts.value = trimmed(value);
+  return {};
+}
+
+bool is_token_char(char c) {
+  return (kClasses[static_cast<unsigned char>(c)] & kToken) != 0;
+}
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

@@ -35,6 +35,17 @@ HeadProblem check_response_head(std::string_view head);
 // A request's head of which only the beginning is there: whether it can still become acceptable.
 HeadProblem check_partial_request(std::string_view input);
 
+// One header line without its end. Refused: anything but a token before the colon, control
+// characters, a folded line. The value is without the space around it.
+struct SplitField {
+  std::string_view name;
+  std::string_view value;
+};
+HeadProblem split_field(std::string_view line, SplitField& parts);
+
+// Whether it may stand in a token (tchar of RFC 9110).
+bool is_token_char(char c);
+
 // Authority of an absolute target ("http://shop:80/x": "shop:80") and the rest as a path. For any
 // other target the authority is empty and the path is the target.
 struct SplitTarget {

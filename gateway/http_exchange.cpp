@@ -230,12 +230,15 @@ void HttpExchange::client_body(std::string_view data) {
   send_body(wire);
 }
 
-void HttpExchange::client_body_end() {
+void HttpExchange::client_body_end(std::span<const HeaderField> trailers) {
   if (phase_ == Phase::idle) return;
   body_done_ = true;
   if (!chunked_) return;
-  if (replayable_) body_.append(kLastChunk);
-  send_body(kLastChunk);
+  std::string& out = replayable_ ? body_ : context_.scratch;
+  if (!replayable_) out.clear();
+  const std::size_t before = out.size();
+  append_last_chunk(out, trailers);
+  send_body(std::string_view(out).substr(before));
 }
 
 void HttpExchange::send_body(std::string_view wire) {

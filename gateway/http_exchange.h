@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "gateway/exchange_client.h"
 #include "gateway/http_body.h"
 #include "gateway/http_head.h"
+#include "gateway/http_trailers.h"
 #include "gateway/placement.h"
 #include "gateway/proxy_context.h"
 #include "gateway/upstream.h"
@@ -46,9 +48,10 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   // leaves together with the head.
   void begin(const RequestHead& head, const RequestFacts& facts);
   void go();
-  // Decoded body data, in order, then the end.
+  // Decoded body data, in order, then the end. trailers: those that may be passed on; they go where
+  // the body goes in chunks.
   void client_body(std::string_view data);
-  void client_body_end();
+  void client_body_end(std::span<const HeaderField> trailers);
   // The client's connection is gone. Returns whether the exchange still has to wait for the answer
   // to a write that was sent; then `exchange_done` or `answer_broken` follows.
   bool client_gone();
@@ -146,6 +149,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   ResponseHead answer_;
   std::string answer_head_bytes_;  // of an incomplete head
   BodyReader answer_body_;
+  TrailerReader answer_trailers_;
   bool upstream_paused_ = false;
   std::size_t client_queue_ = 0;  // while paused, at the last tick
   bool client_gone_ = false;

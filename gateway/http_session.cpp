@@ -110,6 +110,7 @@ bool HttpSession::begin_request() {
   body_ = request_.chunked ? BodyReader::chunked()
                            : BodyReader::with_length(request_.content_length.value_or(0));
   body_bytes_ = 0;
+  trailers_.clear();
   state_ = State::body;
   writer_.begin(request_.http11, request_.is_head);
   exchange_.begin(request_, facts);
@@ -120,6 +121,7 @@ bool HttpSession::begin_request() {
 std::size_t HttpSession::take_body(std::string_view input) {
   const BodyReader::Step step = body_.next(input);
   body_bytes_ += step.data.size();
+  trailers_.add(step.trailers);
   if (body_.bad()) {
     exchange_.client_failed({400, "bad_request", "the chunks of the body are malformed"});
     return input.size();
@@ -128,6 +130,12 @@ std::size_t HttpSession::take_body(std::string_view input) {
     exchange_.client_failed({413, "body_too_large", "the body is larger than this service takes"});
     return input.size();
   }
+  if (body_.done()) {
+    if (const HeadProblem problem = trailers_.read()) {
+      exchange_.client_failed({problem.status, "bad_request", std::string(problem.reason)});
+      return input.size();
+    }
+  }
   exchange_.client_body(step.data);
   if (state_ == State::body && body_.done()) end_of_request();
   return step.consumed;
@@ -135,7 +143,7 @@ std::size_t HttpSession::take_body(std::string_view input) {
 
 void HttpSession::end_of_request() {
   state_ = State::waiting;
-  exchange_.client_body_end();
+  exchange_.client_body_end(trailers_.fields());
   exchange_.go();
 }
 
@@ -177,8 +185,8 @@ void HttpSession::answer_data(std::string_view data) {
   writer_.data(data);
 }
 
-void HttpSession::answer_end(std::span<const HeaderField>) {
-  writer_.end();
+void HttpSession::answer_end(std::span<const HeaderField> trailers) {
+  writer_.end(trailers);
 }
 
 void HttpSession::answer_error(const GatewayError& error) {

@@ -8,6 +8,7 @@
 #include "gateway/http_body.h"
 #include "gateway/http_exchange.h"
 #include "gateway/http_head.h"
+#include "gateway/http_trailers.h"
 #include "gateway/session.h"
 #include "region/stream.h"
 
@@ -80,6 +81,7 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   std::string in_;  // received, not used yet
   RequestHead request_;
   BodyReader body_;
+  TrailerReader trailers_;
   std::uint64_t body_bytes_ = 0;
   std::uint64_t max_body_ = 0;
   HttpExchange exchange_;

@@ -1,0 +1,102 @@
+// HTTP/1.1 through a data plane, where its rules are finer than a request and an answer.
+#include <gtest/gtest.h>
+
+#include "tests/unit/gateway/proxy_world.h"
+
+namespace regent::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class ProxyHttp : public ::testing::Test {
+ protected:
+  void serve(Backend::Script script, RegionId primary = kEast) {
+    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
+    world_.add_backend(primary, backend_->port());
+    world_.start();
+    world_.primary(primary);
+  }
+  Client client() { return world_.east().client(); }
+
+  Log log_;
+  World world_;
+  std::unique_ptr<Backend> backend_;
+};
+
+const std::string kChunkedPost =
+    "POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+// Reads a chunked message without taking it apart, and answers in chunks with trailers.
+Backend::Script answer_with_trailers(Log& log) {
+  return [&log](Peer& peer) {
+    while (true) {
+      const std::string head = peer.read_head();
+      if (head.empty()) return;
+      if (contains(head, "chunked")) log.add(peer.read_head());
+      peer.send(
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+          "Grpc-Status: 0\r\nContent-Length: 5\r\nRegent-Epoch: 99\r\n\r\n");
+    }
+  };
+}
+
+TEST_F(ProxyHttp, TrailersGoBothWays) {
+  serve(answer_with_trailers(log_));
+  Client client = this->client();
+  for (int i = 0; i < 3; ++i) {
+    client.send(kChunkedPost + "5\r\nhello\r\n0\r\nDigest: x\r\nB: y\r\n\r\n");
+    EXPECT_TRUE(contains(client.read_head(), "200 OK"));
+    EXPECT_EQ(client.read_head(), "2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n");
+  }
+  EXPECT_EQ(log_.all().at(2), "5\r\nhello\r\n0\r\nDigest: x\r\nB: y\r\n\r\n");
+  EXPECT_EQ(backend_->connections(), 1);
+}
+
+TEST_F(ProxyHttp, TrailersCrossTheHopBetweenGateways) {
+  serve(answer_with_trailers(log_), kWest);
+  Client client = this->client();
+  client.send(kChunkedPost + "5\r\nhello\r\n0\r\nDigest: x\r\n\r\n");
+  EXPECT_TRUE(contains(client.read_head(), "Regent-Region: west"));
+  EXPECT_EQ(client.read_head(), "2\r\nok\r\n0\r\nGrpc-Status: 0\r\n\r\n");
+  EXPECT_EQ(log_.all().at(0), "5\r\nhello\r\n0\r\nDigest: x\r\n\r\n");
+}
+
+TEST_F(ProxyHttp, AnOldClientGetsNoTrailers) {
+  serve(answer_with_trailers(log_));
+  Client client = this->client();
+  client.send("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(client.read_response().body, "ok");
+}
+
+TEST_F(ProxyHttp, ARequestWithABadTrailerIsRefusedAndNotCompleted) {
+  serve([this](Peer& peer) {
+    peer.read_head();
+    log_.add(peer.read_to_end());
+  });
+  int refused = 0;
+  for (const char* trailer :
+       {"Content-Length: 5", "Transfer-Encoding: chunked", "Host: x", "Regent-Epoch: 9", "A : b",
+        "no colon", " folded", "X-Forwarded-For: 1.2.3.4"}) {
+    Client client = this->client();
+    client.send(kChunkedPost + "5\r\nhello\r\n0\r\n" + trailer + "\r\n\r\n");
+    const Response response = client.read_response();
+    EXPECT_EQ(response.status, 400U) << trailer;
+    EXPECT_EQ(response.header("Connection"), "close");
+    EXPECT_TRUE(client.at_end());
+    refused += response.status == 400U ? 1 : 0;
+  }
+  EXPECT_EQ(refused, 8);
+  for (const std::string& body : log_.all()) EXPECT_FALSE(contains(body, "0\r\n")) << body;
+}
+
+TEST_F(ProxyHttp, TrailersHaveALimit) {
+  serve(answer_with_trailers(log_));
+  Client client = this->client();
+  client.send(kChunkedPost + "5\r\nhello\r\n0\r\nA: " + std::string(17 * 1024, 'x') + "\r\n\r\n");
+  EXPECT_EQ(client.read_response().status, 400U);
+}
+
+}  // namespace
+}  // namespace regent::test
