@@ -130,6 +130,7 @@ void HttpExchange::break_answer() {
 
 // The other gateway holds no lease; nothing of the request has reached a backend.
 void HttpExchange::refused_by_gateway(std::string_view rest) {
+  flush_answer();
   // Usually the whole refusal is there, and the connection can be kept for the next attempt.
   release_upstream(answer_.keep_alive && body_done_ && upstream_->queued_bytes() == 0 &&
                    rest.size() == answer_.content_length);

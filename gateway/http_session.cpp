@@ -225,6 +225,7 @@ void HttpSession::exchange_done() {
 
 void HttpSession::answer_broken() {
   retire();
+  writer_.flush();  // to nowhere: what was gathered must not reach another client
 }
 
 void HttpSession::on_end() {

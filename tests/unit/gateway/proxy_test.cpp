@@ -278,6 +278,27 @@ TEST_F(Proxy, AnAnswerThatIsCutShortIsCutForTheClient) {
   EXPECT_TRUE(client.at_end());
 }
 
+TEST_F(Proxy, AnAnswerWithABadChunkReachesNobodyElse) {
+  serve([](Peer& peer) {
+    while (true) {
+      const std::string head = peer.read_head();
+      if (head.empty()) return;
+      peer.send(contains(head, "/bad")
+                    ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+                    : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    Client unlucky = client();
+    unlucky.send("GET /bad HTTP/1.1\r\nHost: shop\r\n\r\n");
+    EXPECT_FALSE(contains(unlucky.read_to_end(), "zz"));
+    Client other = client();
+    const Response response = other.get("/good");
+    EXPECT_EQ(response.header("Content-Length"), "2");
+    EXPECT_EQ(response.body, "ok");
+  }
+}
+
 TEST_F(Proxy, AMalformedAnswerIsABadGateway) {
   serve([](Peer& peer) {
     peer.read_head();
