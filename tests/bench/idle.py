@@ -13,18 +13,11 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from harness.cluster import Cluster  # noqa: E402
+from harness.memory import resident_kib  # noqa: E402
 from harness.network import run  # noqa: E402
 from harness.topology import topology  # noqa: E402
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-
-
-def resident_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        for line in file:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    return 0
 
 
 def cpu_seconds(pid):
