@@ -90,6 +90,7 @@ class Generator::Client final : private Stream::Handler {
     done.answered_ns = monotonic_ns();
     done.error = std::move(error);
     index_.reset();
+    if (++used_ == owner_.plan_.uses) reusable = false;
     if (!reusable) stream_.reset();
     owner_.finish(*this, reusable);
   }
@@ -144,6 +145,7 @@ class Generator::Client final : private Stream::Handler {
   std::optional<http::response_parser<http::string_body>> parser_;
   std::optional<std::size_t> index_;  // of the write it waits for
   bool opened_ = false;
+  std::size_t used_ = 0;
 };
 
 Generator::Generator(EventLoop& loop, Plan plan)
@@ -187,11 +189,14 @@ void Generator::send(std::uint32_t number) {
   writes_.push_back(write);
   Gateway& gateway = gateways_[number];
   if (gateway.busy.size() >= plan_.max_outstanding) return;
-  if (gateway.idle.empty()) {
+  const bool short_of = gateway.idle.size() + gateway.busy.size() < plan_.connections;
+  if (gateway.idle.empty() || short_of) {
     gateway.idle.push_front(std::make_unique<Client>(*this, number));
     gateway.idle.front()->place = gateway.idle.begin();
   }
-  Client& client = *gateway.idle.front();
+  // The one that has rested longest when all are to be kept busy, else the one that rested least.
+  const bool by_turns = plan_.connections > 0 && !short_of;
+  Client& client = by_turns ? *gateway.idle.back() : *gateway.idle.front();
   gateway.busy.splice(gateway.busy.end(), gateway.idle, client.place);
   ++outstanding_;
   client.send(writes_.size() - 1, plan_.prefix);

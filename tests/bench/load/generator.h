@@ -27,6 +27,9 @@ struct Plan {
   double rate = 1000;  // writes a second, all gateways together
   Keys keys = Keys::none;
   std::size_t max_outstanding = 4096;  // at each gateway, and so many connections at most
+  // Connections to each gateway that are always open and take turns; 0: as few as will do.
+  std::size_t connections = 0;
+  std::size_t uses = 0;  // answers after which a connection makes way for a new one; 0: no limit
   Duration timeout = std::chrono::seconds(30);
 };
 

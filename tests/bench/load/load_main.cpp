@@ -110,6 +110,9 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", seconds, "how long; 0: until SIGTERM")->check(CLI::NonNegativeNumber);
   app.add_option("--timeout", timeout, "seconds a write waits for its answer");
   app.add_option("--outstanding", plan.max_outstanding, "unanswered writes at a gateway, at most");
+  app.add_option("--connections", plan.connections,
+                 "connections to each gateway that are always open and take turns");
+  app.add_option("--uses", plan.uses, "answers after which a connection makes way for a new one");
   app.add_option("--prefix", plan.prefix, "of the orders' ids");
   app.add_option("--records", records, "file for one line a write");
   app.add_option("--keys", plan.keys, "which writes carry an Idempotency-Key: none, half, all")

@@ -88,12 +88,13 @@ class Load:
 
     _made = 0
 
-    def __init__(self, cluster, rate=2000, keys="none", gateways=None, timeout=30):
+    def __init__(self, cluster, rate=2000, keys="none", gateways=None, timeout=30, options=()):
         Load._made += 1
         self.name = f"load{Load._made}"
         self.records = f"{cluster.work}/{self.name}.csv"
         self.argv = [os.path.join(PROGRAMS, "regent_load"), "--rate", str(rate), "--keys", keys,
-                     "--timeout", str(timeout), "--prefix", self.name, "--records", self.records]
+                     "--timeout", str(timeout), "--prefix", self.name, "--records", self.records,
+                     *options]
         self.gateways = gateways or list(cluster.regions)
         for name in self.gateways:
             region, _, gateway = name.partition("/")
