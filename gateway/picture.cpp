@@ -53,6 +53,7 @@ std::vector<LinkStatus> links_of(const Topology& topology, GatewayId self, const
       link.last_heard_ms = milliseconds(now - *heard);
     }
     link.topology_match = member.links().topology_match(id);
+    link.eligible = member.heard_eligible(id, now);
     if (const Heartbeat* last = member.links().last(id)) link.pause = last->pause;
     links.push_back(std::move(link));
   }

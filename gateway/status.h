@@ -54,7 +54,8 @@ struct LinkStatus {
   double rtt_ms = -1;         // negative: not measured yet
   double last_heard_ms = -1;  // negative: never
   bool topology_match = true;
-  Pause pause;  // as that gateway last said
+  bool eligible = false;  // its region could take over through it now
+  Pause pause;            // as that gateway last said
 };
 
 struct BackendStatus {

@@ -45,6 +45,7 @@ Array::Ptr links_json(const std::vector<LinkStatus>& links) {
     set_measured(*object, "rtt_ms", link.rtt_ms);
     set_measured(*object, "last_heard_ms", link.last_heard_ms);
     object->set("topology_match", link.topology_match);
+    object->set("eligible", link.eligible);
     array->add(object);
   }
   return array;

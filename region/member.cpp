@@ -248,14 +248,17 @@ bool Member::eligible(Instant now) const {
   return true;
 }
 
+bool Member::heard_eligible(GatewayId gateway, Instant now) const {
+  const Heartbeat* last = links_.last(gateway);
+  return last != nullptr && last->eligible && links_.topology_match(gateway) &&
+         !links_.suspect(gateway, now);
+}
+
 // Whether another region could take over now, as its gateways say.
 bool Member::fit(RegionId region, Instant now) const {
   const auto& gateways = topology_.region(region).gateways;
-  return std::any_of(gateways.begin(), gateways.end(), [&](GatewayId gateway) {
-    const Heartbeat* last = links_.last(gateway);
-    return last != nullptr && last->eligible && links_.topology_match(gateway) &&
-           !links_.suspect(gateway, now);
-  });
+  return std::any_of(gateways.begin(), gateways.end(),
+                     [&](GatewayId gateway) { return heard_eligible(gateway, now); });
 }
 
 unsigned Member::rank(Instant now) const {

@@ -80,6 +80,8 @@ class Member {
   // This gateway holds the lease but takes no new writes: it is handing over.
   bool draining() const { return handover_ && handover_->stage == Handover::Stage::draining; }
   bool eligible(Instant now) const;
+  // Whether another gateway's region could take over through it now, as its last heartbeat says.
+  bool heard_eligible(GatewayId gateway, Instant now) const;
   // Whether the node's last answer came under our topology; true before the first.
   bool node_matches(NodeId node) const { return node_matches_.at(node.value); }
 

@@ -162,10 +162,12 @@ std::string links_table(const Painter& painter, const Object& status) {
                                    : Mood::unsure},
          {milliseconds(link, "rtt_ms")},
          {milliseconds(link, "last_heard_ms")},
-         link.optValue("topology_match", true) ? Cell{"same"} : Cell{"OTHER", Mood::bad}});
+         link.optValue("topology_match", true) ? Cell{"same"} : Cell{"OTHER", Mood::bad},
+         {link.optValue("eligible", false) ? "yes" : "no"}});
   });
   if (rows.empty()) return "";
-  return "\n" + columns(painter, {"LINK TO", "STATE", "RTT", "LAST HEARD", "TOPOLOGY"}, rows);
+  return "\n" + columns(painter, {"LINK TO", "STATE", "RTT", "LAST HEARD", "TOPOLOGY", "CAN LEAD"},
+                        rows);
 }
 
 std::string backends_table(const Painter& painter, const Object& status) {

@@ -10,6 +10,9 @@ namespace {
 
 constexpr Duration kLatest = std::chrono::minutes(1);
 
+// What is due: a copy of a message.
+enum Copy : std::uint32_t { in_time, late };
+
 }  // namespace
 
 Network::Network(Schedule& schedule, Random& random, std::vector<std::uint16_t> site_of,
@@ -42,6 +45,7 @@ void Network::heal() {
   std::fill(cuts_.begin(), cuts_.end(), 0);
   cuts_now_ = 0;
   std::fill(deaf_.begin(), deaf_.end(), false);
+  late_are_lost_ = true;
 }
 
 Duration Network::up_to(Duration bound) {
@@ -62,11 +66,11 @@ std::uint32_t Network::keep(ProcessId from, ProcessId to, PeerMessage message) {
   return place;
 }
 
-void Network::schedule_copy(std::uint32_t packet, Duration least) {
+void Network::schedule_copy(std::uint32_t packet, Duration least, std::uint32_t copy) {
   Duration delay = least + up_to(conditions_.jitter);
   if (chance(conditions_.straggler_permille)) delay += up_to(conditions_.straggler_delay);
   ++packets_[packet].copies;
-  schedule_.at(schedule_.now() + delay, *this, 0, packet);
+  schedule_.at(schedule_.now() + delay, *this, copy, packet);
 }
 
 void Network::send(ProcessId from, ProcessId to, PeerMessage message) {
@@ -76,16 +80,14 @@ void Network::send(ProcessId from, ProcessId to, PeerMessage message) {
   if (deaf_[to] && std::holds_alternative<Heartbeat>(message)) return;
   const Duration least = delays_[site_of_[from]][site_of_[to]];
   const std::uint32_t packet = keep(from, to, std::move(message));
-  schedule_copy(packet, least);
-  while (chance(conditions_.duplicate_permille)) schedule_copy(packet, least);
-  // An operator's wish is fulfilled whenever it comes, which is right and would disturb the calm.
-  const bool wish = std::holds_alternative<SwitchoverRequest>(packets_[packet].message);
-  if (!wish && chance(conditions_.late_permille)) schedule_copy(packet, least + up_to(kLatest));
+  schedule_copy(packet, least, in_time);
+  while (chance(conditions_.duplicate_permille)) schedule_copy(packet, least, in_time);
+  if (chance(conditions_.late_permille)) schedule_copy(packet, least + up_to(kLatest), late);
 }
 
-void Network::due(std::uint32_t, std::uint32_t packet) {
+void Network::due(std::uint32_t copy, std::uint32_t packet) {
   Packet& kept = packets_[packet];
-  deliver_(kept.from, kept.to, kept.message);
+  if (copy == in_time || !late_are_lost_) deliver_(kept.from, kept.to, kept.message);
   if (--kept.copies == 0) free_packets_.push_back(packet);
 }
 

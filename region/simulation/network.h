@@ -49,7 +49,9 @@ class Network final : private Schedule::Target {
   }
   // Heartbeats do not reach this process, while everything else does: it takes the others for dead.
   void set_deaf(ProcessId process, bool deaf) { deaf_.at(process) = deaf; }
-  // Ends all cuts and all deafness.
+  // Ends all cuts and all deafness, for good. Messages that were to come late are lost: one may tell
+  // of an epoch that only the dead remember, or of a wish long fulfilled, and whoever hears of that
+  // rightly leaves office.
   void heal();
 
   void send(ProcessId from, ProcessId to, PeerMessage message);
@@ -65,9 +67,9 @@ class Network final : private Schedule::Target {
     ProcessId to = 0;
     std::uint32_t copies = 0;
   };
-  void due(std::uint32_t what, std::uint32_t packet) override;
+  void due(std::uint32_t copy, std::uint32_t packet) override;
   std::uint32_t keep(ProcessId from, ProcessId to, PeerMessage message);
-  void schedule_copy(std::uint32_t packet, Duration least);
+  void schedule_copy(std::uint32_t packet, Duration least, std::uint32_t copy);
   bool chance(std::uint32_t permille) { return permille > 0 && random_.below(1000) < permille; }
   Duration up_to(Duration bound);
 
@@ -81,6 +83,7 @@ class Network final : private Schedule::Target {
   std::vector<std::uint8_t> cuts_;  // by from * processes + to; made with the first cut
   std::uint64_t cuts_now_ = 0;
   std::vector<bool> deaf_;      // by ProcessId
+  bool late_are_lost_ = false;
   std::deque<Packet> packets_;  // stay where they are
   std::vector<std::uint32_t> free_packets_;
   std::uint64_t sent_ = 0;

@@ -31,7 +31,8 @@ TEST(StatusJsonTest, HasTheKeysThatWerePromisedInOrder) {
   const auto links = json->getArray("links");
   EXPECT_TRUE(links->getObject(0)->isNull("rtt_ms"));
   EXPECT_EQ(links->getObject(1)->getNames(),
-            (Names{"region", "gateway", "state", "rtt_ms", "last_heard_ms", "topology_match"}));
+            (Names{"region", "gateway", "state", "rtt_ms", "last_heard_ms", "topology_match",
+                   "eligible"}));
   EXPECT_EQ(links->getObject(1)->getValue<std::string>("rtt_ms"), "81.2");
   const auto service = json->getArray("services")->getObject(0);
   EXPECT_EQ(service->getValue<int>("healthy"), 1);
