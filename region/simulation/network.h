@@ -49,9 +49,9 @@ class Network final : private Schedule::Target {
   }
   // Heartbeats do not reach this process, while everything else does: it takes the others for dead.
   void set_deaf(ProcessId process, bool deaf) { deaf_.at(process) = deaf; }
-  // Ends all cuts and all deafness, for good. Messages that were to come late are lost: one may tell
-  // of an epoch that only the dead remember, or of a wish long fulfilled, and whoever hears of that
-  // rightly leaves office.
+  // Ends all cuts and all deafness, for good. Messages that were to come late are lost: one may
+  // tell of an epoch that only the dead remember, or of a wish long fulfilled, and whoever hears of
+  // that rightly leaves office.
   void heal();
 
   void send(ProcessId from, ProcessId to, PeerMessage message);
