@@ -68,8 +68,8 @@ TEST(StatusTableTest, ShowsWhatMattersFirst) {
         "quorum won: 2 of 3 present, 2 needed, 0 to spare (hierarchical)\n",
         "us-east  1       won      4/4      3       n1:us-east@7 n2(3):-@7\n",
         "eu       1       lost     0/4      3       n1:DOWN n2(3):DOWN\n",
-        "us-west.gw1  up     81.2 ms  120.0 ms    same\n", "orders   127.0.0.1:9001  unhealthy\n",
-        "route cache up, epoch 7\n"}) {
+        "us-west.gw1  up     81.2 ms  120.0 ms    same      yes\n",
+        "orders   127.0.0.1:9001  unhealthy\n", "route cache up, epoch 7\n"}) {
     EXPECT_NE(table.find(line), std::string::npos) << line << "in\n" << table;
   }
   EXPECT_EQ(table.find('\033'), std::string::npos);
