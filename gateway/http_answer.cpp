@@ -36,23 +36,24 @@ bool HttpExchange::read_answer_head(std::string_view& data) {
     }
     answer_head_bytes_.append(data);
     flush_answer();
-    if (answer_head_bytes_.size() > kMaxHeadBytes) {
-      fail({502, "backend_closed", "the backend's answer has more than 64 KiB of headers",
-            is_write()});
+    if (const HeadProblem problem = check_partial_response(answer_head_bytes_)) {
+      malformed_answer(problem.reason);
     }
     return false;
   }
   return true;
 }
 
+void HttpExchange::malformed_answer(std::string_view reason) {
+  fail({502, "backend_closed", "the backend's answer is malformed: " + std::string(reason),
+        is_write()});
+}
+
 // False when the exchange has taken another turn.
 bool HttpExchange::accept_head(std::string_view head, std::string_view rest, bool& final) {
   const HeadProblem problem = answer_.parse(head);
   if (problem || answer_.status == 101 || answer_.status < 100) {
-    fail({502, "backend_closed",
-          "the backend's answer is malformed: " +
-              std::string(problem ? problem.reason : "an unexpected status"),
-          is_write()});
+    malformed_answer(problem ? problem.reason : "an unexpected status");
     return false;
   }
   if (answer_.status < 200) {

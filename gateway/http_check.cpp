@@ -1,5 +1,6 @@
 #include "gateway/http_check.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -47,6 +48,23 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+bool all_digits(std::string_view text) {
+  return text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// A host, or an address in brackets, and perhaps a port; not empty.
+bool is_authority(std::string_view text) {
+  if (text.empty() || !all_of(text, kAuthority)) return false;
+  std::size_t end = std::min(text.find_first_of(":[]"), text.size());
+  if (text.front() == '[') {
+    end = text.find_first_of("[]", 1);
+    if (end == std::string_view::npos || end == 1 || text[end] != ']') return false;
+    ++end;
+  }
+  const std::string_view port = text.substr(end);
+  return end > 0 && (port.empty() || (port.front() == ':' && all_digits(port.substr(1))));
+}
+
 HeadProblem bad(std::string_view reason) {
   return {400, reason};
 }
@@ -63,15 +81,16 @@ HeadProblem check_framing_field(std::string_view name, std::string_view value, S
   switch (name.size()) {
     case 4:
       if (!equals_ignoring_case(name, "host")) break;
-      if (!all_of(value, kAuthority)) return bad("the Host header is not a host and port");
+      if (!value.empty() && !is_authority(value)) {
+        return bad("the Host header is not a host and port");
+      }
       seen.host = value;
       if (++seen.hosts > 1) return bad("more than one Host header");
       break;
     case 14:
       if (!equals_ignoring_case(name, "content-length")) break;
       if (++seen.lengths > 1) return bad("more than one Content-Length header");
-      if (value.empty() || value.size() > kMaxLengthDigits ||
-          value.find_first_not_of("0123456789") != std::string_view::npos) {
+      if (value.empty() || value.size() > kMaxLengthDigits || !all_digits(value)) {
         return bad("the Content-Length header is not a plain number");
       }
       break;
@@ -152,6 +171,7 @@ HeadProblem split_request_line(std::string_view line, RequestLine& parts) {
   if (parts.method.empty() || !all_of(parts.method, kToken)) {
     return bad("a character that is not allowed in the method");
   }
+  if (parts.method.size() > kMaxMethodBytes) return {501, "no such method is served here"};
   return {};
 }
 
@@ -219,7 +239,7 @@ HeadProblem check_request_head(std::string_view head) {
   if (seen.codings > 0 && http10) return bad("Transfer-Encoding in an HTTP/1.0 request");
   const SplitTarget split = split_target(line.target);
   if (split.absolute) {
-    if (!all_of(split.authority, kAuthority)) return bad("the target's host is malformed");
+    if (!is_authority(split.authority)) return bad("the target's host is malformed");
     if (seen.hosts > 0 && !equals_ignoring_case(split.authority, seen.host)) {
       return bad("the target names another host than the Host header");
     }
@@ -243,6 +263,21 @@ HeadProblem check_response_head(std::string_view head) {
   return {};
 }
 
+namespace {
+
+// Whether all is text in lines that end as they must; the last one may lack its end.
+bool is_text_in_lines(std::string_view input) {
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    const char c = input[i];
+    const bool line_end = (c == '\r' && (i + 1 == input.size() || input[i + 1] == '\n')) ||
+                          (c == '\n' && i > 0 && input[i - 1] == '\r');
+    if (!line_end && !all_of(std::string_view(&c, 1), kValue)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 HeadProblem check_partial_request(std::string_view input) {
   const std::size_t end = input.find("\r\n");
   const bool whole_line = end != std::string_view::npos;
@@ -251,17 +286,20 @@ HeadProblem check_partial_request(std::string_view input) {
   }
   if (input.size() > kMaxHeadBytes) return {431, "the headers are larger than 64 KiB"};
   const std::string_view line = input.substr(0, end);
-  for (std::size_t i = 0; i < input.size(); ++i) {
-    const char c = input[i];
-    const bool line_end = (c == '\r' && (i + 1 == input.size() || input[i + 1] == '\n')) ||
-                          (c == '\n' && i > 0 && input[i - 1] == '\r');
-    if (!line_end && !all_of(std::string_view(&c, 1), kValue)) {
-      return bad("a control character in the head");
-    }
-  }
+  if (!is_text_in_lines(input)) return bad("a control character in the head");
   if (line.find(' ') == std::string_view::npos && line.size() > kMaxTargetBytes) {
     return bad("the request line is not method, target and version");
   }
+  return {};
+}
+
+HeadProblem check_partial_response(std::string_view input) {
+  constexpr std::string_view kStart = "HTTP/1.";
+  if (input.size() > kMaxHeadBytes) return bad("headers larger than 64 KiB");
+  if (!kStart.starts_with(input.substr(0, kStart.size()))) {
+    return bad("not an answer of HTTP/1.0 or HTTP/1.1");
+  }
+  if (!is_text_in_lines(input)) return bad("a control character in the head");
   return {};
 }
 

@@ -11,6 +11,7 @@ namespace regent {
 
 inline constexpr std::size_t kMaxHeadBytes = 64 * 1024;
 inline constexpr std::size_t kMaxTargetBytes = 16 * 1024;
+inline constexpr std::size_t kMaxMethodBytes = 64;
 
 // Why a message is refused: the status a client gets for it and a sentence. status 0: nothing
 // wrong.
@@ -27,13 +28,16 @@ std::size_t head_length(std::string_view input);
 // CR or LF, folded lines, anything but a token before a colon, more than one Content-Length or
 // Transfer-Encoding or both, a length that is not a plain number, codings other than chunked, a
 // missing or second Host, an absolute target of another authority than Host. 414 and 431: the
-// limits above. 505: another version of HTTP than 1.0 and 1.1. 501: CONNECT.
+// limits above. 505: another version of HTTP than 1.0 and 1.1. 501: CONNECT
+// and overlong methods.
 HeadProblem check_request_head(std::string_view head);
 // The same for an answer, without what only requests have. Any problem means a bad backend.
 HeadProblem check_response_head(std::string_view head);
 
-// A request's head of which only the beginning is there: whether it can still become acceptable.
+// A request's or answer's head of which only the beginning is there: whether it can still become
+// acceptable.
 HeadProblem check_partial_request(std::string_view input);
+HeadProblem check_partial_response(std::string_view input);
 
 // One header line without its end. Refused: anything but a token before the colon, control
 // characters, a folded line. The value is without the space around it.

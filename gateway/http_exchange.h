@@ -90,6 +90,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void on_upstream_fenced(Upstream& from) override;
   void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
   bool read_answer_head(std::string_view& data);
+  void malformed_answer(std::string_view reason);
   bool accept_head(std::string_view head, std::string_view rest, bool& final);
   void begin_answer();
   void relay_answer_body(std::string_view data);

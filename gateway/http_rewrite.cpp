@@ -31,9 +31,12 @@ bool is_forwarded_proto(const HeaderField& field) {
   return field.id == FieldId::unknown && equals_ignoring_case(field.name, "x-forwarded-proto");
 }
 
-void append_target(std::string& out, std::string_view target) {
+void append_target(std::string& out, std::string_view method, std::string_view target) {
   const SplitTarget split = split_target(target);
-  if (split.absolute && !split.path.starts_with('/')) out.push_back('/');
+  if (split.absolute && !split.path.starts_with('/')) {
+    // RFC 9112, 3.2.4: a host alone means the server as a whole.
+    out.push_back(split.path.empty() && method == "OPTIONS" ? '*' : '/');
+  }
   out.append(split.path);
 }
 
@@ -74,7 +77,7 @@ std::string error_body(const GatewayError& error, const ErrorContext& context) {
 
 void append_request_base(std::string& out, const RequestHead& head, const RequestOrigin& origin) {
   out.append(head.method).push_back(' ');
-  append_target(out, head.target);
+  append_target(out, head.method, head.target);
   out.append(" HTTP/1.1\r\n");
   std::size_t forwarded_for = 0;
   bool has_host = false;

@@ -19,7 +19,8 @@ struct RequestOrigin {
 
 // Request line and end-to-end headers without the empty line: all that is the same for each
 // attempt to place the request. Drops hop-by-hop and Regent-* headers; an absolute target becomes a
-// path. Where HTTP/1.0 left out Host, it is the absolute target's, or empty.
+// path (the asterisk for OPTIONS of a host alone). Where HTTP/1.0 left out Host, it is the absolute
+// target's, or empty.
 void append_request_base(std::string& out, const RequestHead& head, const RequestOrigin& origin);
 
 // What ends the head of one attempt, with the empty line. `service`: only towards a gateway.

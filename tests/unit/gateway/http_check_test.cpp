@@ -70,6 +70,21 @@ const Case kCases[] = {
     {"host with path", "GET / HTTP/1.1\r\nHost: shop/admin\r\n\r\n", 400},
     {"host with comma", "GET / HTTP/1.1\r\nHost: shop, other\r\n\r\n", 400},
     {"host with user", "GET / HTTP/1.1\r\nHost: me@shop\r\n\r\n", 400},
+    {"host with a name for a port", "GET / HTTP/1.1\r\nHost: shop:http\r\n\r\n", 400},
+    {"host with two ports", "GET / HTTP/1.1\r\nHost: shop:80:81\r\n\r\n", 400},
+    {"host of a port alone", "GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 400},
+    {"host with an open bracket", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400},
+    {"host with a closing bracket", "GET / HTTP/1.1\r\nHost: ::1]\r\n\r\n", 400},
+    {"host with brackets in brackets", "GET / HTTP/1.1\r\nHost: [[::1]]\r\n\r\n", 400},
+    {"host with empty brackets", "GET / HTTP/1.1\r\nHost: []\r\n\r\n", 400},
+    {"host with text behind brackets", "GET / HTTP/1.1\r\nHost: [::1]x\r\n\r\n", 400},
+    {"host in brackets without a port", "GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n", 0},
+    {"host in brackets with a port", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", 0},
+    {"host with an empty port", "GET / HTTP/1.1\r\nHost: shop:\r\n\r\n", 0},
+    {"host that is empty", "GET / HTTP/1.1\r\nHost:\r\n\r\n", 0},
+    {"overlong method", line(std::string(kMaxMethodBytes + 1, 'A') + " / HTTP/1.1"), 501},
+    {"longest method", line(std::string(kMaxMethodBytes, 'A') + " / HTTP/1.1"), 0},
+    {"absolute of a port alone", "GET http://:80/ HTTP/1.1\r\nHost: :80\r\n\r\n", 400},
     {"absolute of another host", line("GET http://other/x HTTP/1.1"), 400},
     {"absolute with user", line("GET http://me@shop/x HTTP/1.1"), 400},
     {"absolute without host", line("GET http:///x HTTP/1.1"), 400},
@@ -122,6 +137,16 @@ TEST(HttpCheck, AnswersAreCheckedAsWell) {
   EXPECT_NE(status("HTTP/1.1 200 OK\r\nX: a\nY: b\r\n"), 0U);
   EXPECT_NE(status("HTTP/2 200 OK\r\n"), 0U);
   EXPECT_NE(status("HTTP/1.1 20 OK\r\n"), 0U);
+}
+
+TEST(HttpCheck, RefusesAnIncompleteAnswerAsSoonAsItCanNotBecomeGood) {
+  EXPECT_EQ(check_partial_response("HTT").status, 0U);
+  EXPECT_EQ(check_partial_response("HTTP/1.1 200 OK\r\nX: a\r").status, 0U);
+  EXPECT_NE(check_partial_response("HTTP/1.1 200 OK\nX: a\n\n").status, 0U);
+  EXPECT_NE(check_partial_response("HTTP/2 200 OK").status, 0U);
+  EXPECT_NE(check_partial_response("220 mail").status, 0U);
+  EXPECT_NE(check_partial_response("HTTP/1.1 200 OK\r\n" + std::string(kMaxHeadBytes, 'a')).status,
+            0U);
 }
 
 TEST(HttpHead, SaysWhatTheRequestIs) {

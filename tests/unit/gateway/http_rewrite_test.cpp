@@ -66,6 +66,17 @@ TEST(HttpRewrite, AnOldRequestWithoutHostGetsOne) {
             "GET /?x HTTP/1.1\r\nHost: shop:81\r\n" + rest);
 }
 
+TEST(HttpRewrite, OptionsOfAHostAloneBecomesTheAsterisk) {
+  const auto line = [](const std::string& target) {
+    const std::string out = request("OPTIONS " + target + " HTTP/1.1\r\nHost: shop\r\n\r\n");
+    return out.substr(0, out.find("\r\n"));
+  };
+  EXPECT_EQ(line("http://shop"), "OPTIONS * HTTP/1.1");
+  EXPECT_EQ(line("*"), "OPTIONS * HTTP/1.1");
+  EXPECT_EQ(line("http://shop/"), "OPTIONS / HTTP/1.1");
+  EXPECT_EQ(line("http://shop?x"), "OPTIONS /?x HTTP/1.1");
+}
+
 TEST(HttpRewrite, AGatewaysForwardedHeadersStay) {
   EXPECT_EQ(request("GET /x HTTP/1.1\r\nHost: shop\r\nX-Forwarded-For: 1.1.1.1\r\n"
                     "X-Forwarded-Proto: https\r\nRegent-Service: orders\r\n\r\n",
