@@ -7,8 +7,6 @@ import unittest
 
 from harness import proxies, raw_requests
 
-BODIES = "Chunked bodies and trailers"
-
 
 class RequestsTest(unittest.TestCase):
     maxDiff = None
@@ -18,8 +16,7 @@ class RequestsTest(unittest.TestCase):
             for case in raw_requests.load():
                 if len(case.request) > most:
                     continue
-                if piece and case.topic == BODIES and case.backend == "nothing":
-                    # The head is good and may have left before the fault arrives.
+                if piece and case.topic == raw_requests.BODIES and case.backend == "nothing":
                     case.backend = "incomplete"
                 with self.subTest(case.name):
                     outcome = raw_requests.converse(regent.address, regent.recorder, case,
@@ -60,7 +57,7 @@ class RequestsTest(unittest.TestCase):
             case = by_name[known[kind.name]]
             with self.subTest(kind.name), kind() as proxy:
                 outcome = raw_requests.converse(proxy.address, proxy.recorder, case, proxy.patience)
-                self.assertFalse(raw_requests.is_strict(case, outcome), str(outcome))
+                self.assertEqual(raw_requests.leniences(case, outcome), ["not refused"])
                 self.assertEqual(outcome.status, [200])
 
 

@@ -47,10 +47,13 @@ def read_request(data):
     start, fields, used, problems = _read_head(data)
     words = start.split(b" ")
     if len(words) != 3 or not TOKEN.fullmatch(words[0]) or not TARGET.fullmatch(words[1]) or \
-            words[2] != b"HTTP/1.1":
-        problems.append("a request line that is not method, target and HTTP/1.1")
+            words[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
+        problems.append(f"a request line that is none: {start[:60]!r}")
+    old = words[-1] == b"HTTP/1.0"
     message = Message(start, fields, problems=problems)
-    if len(message.values(b"host")) != 1:
+    if old and message.values(b"transfer-encoding"):
+        problems.append("Transfer-Encoding in HTTP/1.0")
+    if len(message.values(b"host")) != 1 and not (old and not message.values(b"host")):
         problems.append(f"{len(message.values(b'host'))} Host headers")
     return _with_body(message, data, used, None)
 
@@ -90,7 +93,7 @@ def _with_body(message, data, used, ended):
     if len(lengths) + len(codings) > 1:
         message.problems.append(f"{len(lengths)} Content-Length, {len(codings)} Transfer-Encoding")
     if codings:
-        if codings != [b"chunked"]:
+        if [coding.lower() for coding in codings] != [b"chunked"]:
             message.problems.append(f"Transfer-Encoding is {codings!r}")
         message.framing = "chunked"
         used = _read_chunks(message, data, used)

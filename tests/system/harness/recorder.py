@@ -37,9 +37,9 @@ class Record:
 
 
 class Recorder:
-    """Listens on `host`, on a port of its own choice (`address`). `answer`: the bytes that a request
-    gets whose target starts with `path`; all others get ANSWER. With `answer_ends` the connection
-    is closed behind it."""
+    """Listens on `host`, on a port of its own choice (`address`). `answer`: the bytes that requests
+    get whose target starts with `path`; all others get ANSWER. With `answer_ends` the connection is
+    closed behind it."""
 
     def __init__(self, host, path="/case"):
         self.listener = socket.create_server((host, 0))

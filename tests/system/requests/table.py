@@ -14,23 +14,30 @@ from harness import proxies, raw_requests  # noqa: E402
 
 HEAD = """# Raw requests
 
-What {versions} do with {count} requests that are unusual, ambiguous or wrong, and with answers of that kind;
-{date}, printed by `tests/system/requests/table.py`. The bytes are in the `.toml` files beside this one;
-`tests/system/test_requests.py` holds Regent to the strict answer in every row, with the bytes sent at
-once and a few at a time.
+What {versions} do with {count} requests that are unusual, ambiguous
+or wrong, and with answers of that kind; {date}, printed by `tests/system/requests/table.py`.
+The bytes are in the `.toml` files beside this one; `tests/system/test_requests.py` holds Regent to
+the strict answer in every row, with the bytes sent at once and one by one.
 
-Each proxy stands in front of a backend that keeps every byte it receives. "Closed" means that nothing
-more is answered on the connection: behind each case's bytes follows another request. "✗" marks what is
-less strict than the answer asked for here, which is not always wrong: some clauses leave a choice, and
-a proxy may take more than it must. Another number of refusal counts as strict. HAProxy and nginx run with
-what their packages ship, `option forwardfor` or its like, and kept connections to the backend.
+Each proxy stands in front of a backend that keeps every byte it receives. "Closed" means that
+nothing more is answered on the connection: behind each case's bytes follows another request. "✗"
+marks what is less strict than the answer asked for here, which is not always wrong: some clauses
+leave a choice, and a proxy may take more than it must. Another number of refusal counts as strict,
+and so does passing on the sound beginning of a body before the fault in it. HAProxy and nginx run
+with the settings of `tests/system/harness/proxies.py`, which are their defaults but for kept
+connections to the backend and X-Forwarded-*.
 
 """
 
 
 def cell(case, outcome):
-    words = str(outcome).replace("|", "\\|")
-    return words if raw_requests.is_strict(case, outcome) else f"✗ {words}"
+    words = str(outcome)
+    lenient = raw_requests.leniences(case, outcome)
+    if lenient:
+        # Where it is right that the request goes through, the reason says what is wrong with it.
+        why = "" if isinstance(case.backend, str) else f" ({'; '.join(lenient)})"
+        words = f"✗ {words}{why}"
+    return words.replace("|", "\\|")
 
 
 def main():
