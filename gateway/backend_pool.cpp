@@ -5,94 +5,74 @@
 
 #include "region/clock.h"
 #include "region/log.h"
+#include "region/resolver.h"
 
 namespace regent {
 
 BackendPool::BackendPool(EventLoop& loop, const Topology& topology, GatewayId self,
                          const Credentials& credentials)
     : loop_(loop),
-      topology_(topology),
       policy_(topology, self),
-      resolver_(loop),
       credentials_(credentials),
-      by_service_(topology.services.size()),
-      by_gateway_(topology.gateways.size(), 0),
-      healthy_(topology.services.size(), 0) {
-  const TopologyGateway& own = topology.gateway(self);
-  source_ = literal_address(own.host, 0);
-  add_backends(own.region);
-  add_gateways(self);
-}
+      source_(literal_address(topology.gateway(self).host, 0)) {}
 
-void BackendPool::add_backends(RegionId region) {
-  for (std::uint32_t service = 0; service < topology_.services.size(); ++service) {
-    const auto& by_region = topology_.services[service].backends;
-    if (region.value >= by_region.size()) continue;
-    for (const Address& backend : by_region[region.value]) {
-      by_service_[service].push_back(static_cast<std::uint32_t>(destinations_.size()));
-      Destination destination;
-      destination.service = service;
-      add(std::move(destination), backend);
+void BackendPool::set_table(const ServiceTable& table) {
+  destinations_.resize(table.next_destination);
+  for (const auto& destination : destinations_) {
+    if (destination) destination->removed = true;
+  }
+  const auto take_in = [this](const std::shared_ptr<DestinationState>& state) {
+    std::unique_ptr<Destination>& destination = destinations_[state->id];
+    if (!destination) {
+      destination = std::make_unique<Destination>();
+      destination->state = state;
+      destination->address = literal_address(state->target.host, state->target.port);
+    }
+    destination->removed = false;
+  };
+  for (const auto& gateway : table.gateways) take_in(gateway);
+  by_service_.assign(table.services.size(), {});
+  for (std::uint32_t service = 0; service < table.services.size(); ++service) {
+    for (const auto& backend : table.services[service].backends) {
+      take_in(backend);
+      by_service_[service].push_back(backend->id);
     }
   }
+  for (std::uint32_t id = 0; id < destinations_.size(); ++id) forget_if_over(id);
 }
 
-void BackendPool::add_gateways(GatewayId self) {
-  for (std::uint16_t id = 0; id < topology_.gateways.size(); ++id) {
-    const TopologyGateway& gateway = topology_.gateways[id];
-    by_gateway_[id] = static_cast<std::uint32_t>(destinations_.size());
-    Destination destination;
-    destination.is_gateway = true;
-    destination.gateway = GatewayId{id};
-    if (id == self.value) {
-      destinations_.push_back(std::move(destination));
-    } else {
-      add(std::move(destination), {gateway.host, gateway.forward_port});
-    }
-  }
+void BackendPool::forget_if_over(std::uint32_t id) {
+  std::unique_ptr<Destination>& destination = destinations_[id];
+  if (!destination || !destination->removed) return;
+  destination->idle.clear();
+  if (destination->own == 0) destination.reset();
 }
 
-void BackendPool::add(Destination destination, const Address& target) {
-  destination.target = target;
-  destination.name = target.text();
-  destination.address = literal_address(target.host, target.port);
-  destinations_.push_back(std::move(destination));
-}
-
-void BackendPool::resolve_names() {
-  for (Destination& destination : destinations_) {
-    const Address& target = destination.target;
-    if (target.host.empty() || literal_address(target.host, target.port)) continue;
-    resolver_.find(target, [&destination](Result<Poco::Net::SocketAddress> found) {
-      if (found) {
-        destination.address = *found;
-      } else {
-        log_event(LogLevel::warning, "address not found",
-                  {{"address", destination.name}, {"reason", found.error().message}});
-      }
-    });
-  }
+void BackendPool::set_address(std::uint32_t id, const Poco::Net::SocketAddress& address) {
+  if (id < destinations_.size() && destinations_[id]) destinations_[id]->address = address;
 }
 
 std::optional<std::uint32_t> BackendPool::pick(std::uint32_t service) {
   const std::vector<std::uint32_t>& candidates = by_service_[service];
   std::optional<std::uint32_t> best;
+  std::uint32_t fewest = 0;
   ++turn_;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const std::uint32_t id = candidates[(i + turn_) % candidates.size()];
-    const Destination& candidate = destinations_[id];
+    const DestinationState& candidate = *destinations_[id]->state;
     if (!candidate.healthy) continue;
-    if (!best || candidate.in_use < destinations_[*best].in_use) best = id;
+    const std::uint32_t under_way = candidate.in_use;
+    if (best && under_way >= fewest) continue;
+    best = id;
+    fewest = under_way;
   }
   return best;
 }
 
-void BackendPool::set_healthy(std::uint32_t id, bool healthy) {
-  Destination& destination = destinations_[id];
-  if (destination.healthy == healthy) return;
-  destination.healthy = healthy;
-  healthy_[destination.service] += healthy ? 1 : -1;
-  if (!healthy) destination.idle.clear();
+bool BackendPool::any_healthy(std::uint32_t service) const {
+  return std::ranges::any_of(by_service_[service], [this](std::uint32_t id) {
+    return destinations_[id]->state->healthy.load();
+  });
 }
 
 Stream::Tls BackendPool::tls_for(GatewayId id) const {
@@ -100,7 +80,7 @@ Stream::Tls BackendPool::tls_for(GatewayId id) const {
     Status verdict = policy_.must_be(id, peer);
     if (!verdict && refusals_.pass(peer.uri() + verdict.error().message, boot_now())) {
       log_event(LogLevel::warning, "peer refused",
-                {{"address", destination(gateway(id)).name},
+                {{"address", destination(id.value).state->name},
                  {"identity", peer.uri()},
                  {"reason", verdict.error().message}});
     }
@@ -111,57 +91,67 @@ Stream::Tls BackendPool::tls_for(GatewayId id) const {
 
 Result<std::unique_ptr<Upstream>> BackendPool::connect(const Destination& destination,
                                                        UpstreamUser& user) {
+  const DestinationState& state = *destination.state;
   if (!destination.address) {
-    return Error{ErrorCode::unavailable, "the address of " + destination.name + " is not known"};
+    return Error{ErrorCode::unavailable, "the address of " + state.name + " is not known"};
   }
-  if (!destination.is_gateway) return connect_backend(loop_, *destination.address, user);
-  return connect_gateway(loop_, *destination.address, source_, tls_for(destination.gateway), user);
+  if (!destination.is_gateway()) return connect_backend(loop_, *destination.address, user);
+  return connect_gateway(loop_, *destination.address, source_, tls_for(state.gateway), user);
 }
 
 Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe,
                                                     UpstreamUser& user, SendGate* gate) {
-  Destination& destination = destinations_[id];
-  if (destination.in_use >= kMaxInUsePerDestination) {
-    return Error{ErrorCode::unavailable, "too many requests are under way to " + destination.name};
+  Destination& destination = *destinations_[id];
+  DestinationState& state = *destination.state;
+  if (state.in_use.fetch_add(1) >= kMaxInUsePerDestination) {
+    state.in_use.fetch_sub(1);
+    return Error{ErrorCode::unavailable, "too many requests are under way to " + state.name};
   }
+  ++destination.own;
   while (!destination.idle.empty()) {
     std::unique_ptr<Upstream> connection = std::move(destination.idle.back());
     destination.idle.pop_back();
     if (probe && connection->looks_dead()) continue;
-    ++destination.in_use;
     connection->used_before = true;
     connection->begin(user, gate);
     return connection;
   }
   auto connection = connect(destination, user);
-  if (!connection) return connection.error();
-  ++destination.in_use;
+  if (!connection) {
+    state.in_use.fetch_sub(1);
+    --destination.own;
+    return connection.error();
+  }
   (*connection)->destination = id;
   (*connection)->begin(user, gate);
   return std::move(*connection);
 }
 
 void BackendPool::give_back(std::unique_ptr<Upstream> connection, bool reusable, Instant now) {
-  Destination& destination = destinations_[connection->destination];
-  CHECK(destination.in_use > 0);
-  --destination.in_use;
+  const std::uint32_t id = connection->destination;
+  Destination& destination = *destinations_[id];
+  CHECK(destination.own > 0);
+  --destination.own;
+  destination.state->in_use.fetch_sub(1);
+  if (destination.removed) return forget_if_over(id);
   if (!reusable || destination.idle.size() >= kMaxIdlePerDestination) return;
-  if (!destination.is_gateway && !destination.healthy) return;
+  if (!destination.is_gateway() && !destination.state->healthy) return;
   connection->rest(*this);
   connection->idle_since = now;
   destination.idle.push_back(std::move(connection));
 }
 
 void BackendPool::drop_idle(const Upstream& connection) {
-  auto& idle = destinations_[connection.destination].idle;
+  auto& idle = destinations_[connection.destination]->idle;
   const auto found = std::find_if(idle.begin(), idle.end(),
                                   [&](const auto& it) { return it.get() == &connection; });
   if (found != idle.end()) idle.erase(found);
 }
 
 void BackendPool::expire_idle(Instant now) {
-  for (Destination& destination : destinations_) {
-    auto& idle = destination.idle;
+  for (const auto& destination : destinations_) {
+    if (!destination) continue;
+    auto& idle = destination->idle;
     const auto fresh = std::find_if(idle.begin(), idle.end(), [&](const auto& connection) {
       return now - connection->idle_since < kIdleLimit;
     });
@@ -169,8 +159,14 @@ void BackendPool::expire_idle(Instant now) {
   }
 }
 
+void BackendPool::close_idle(std::uint32_t id) {
+  if (id < destinations_.size() && destinations_[id]) destinations_[id]->idle.clear();
+}
+
 void BackendPool::close_idle() {
-  for (Destination& destination : destinations_) destination.idle.clear();
+  for (const auto& destination : destinations_) {
+    if (destination) destination->idle.clear();
+  }
 }
 
 }  // namespace regent

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,18 +8,18 @@
 
 #include <Poco/Net/SocketAddress.h>
 
+#include "gateway/service_table.h"
 #include "gateway/upstream.h"
 #include "region/log_limiter.h"
 #include "region/peer_policy.h"
-#include "region/resolver.h"
 #include "security/credentials.h"
 #include "topology/topology.h"
 
 namespace regent {
 
-// Connections to the backends of this region and to the other gateways, kept open between
-// requests. Also knows which backends are healthy and how busy each is. Loop's thread, except for
-// the constructor.
+// One thread's connections to the backends of this region and to the other gateways, kept open
+// between requests; and the choice among the backends, by what all threads have under way there.
+// Loop's thread, or while the loop does not run.
 class BackendPool : private UpstreamUser {
  public:
   // A backend's own keep-alive limit is usually five seconds or more; leaving first avoids sending
@@ -34,33 +33,28 @@ class BackendPool : private UpstreamUser {
               const Credentials& credentials);
   ~BackendPool() override = default;
 
-  // Looks names up, now and each time it is called again; IP literals are known from the start. A
-  // name that is not found is logged, and keeps the address it had.
-  void resolve_names();
-
   struct Destination {
-    bool is_gateway = false;
-    std::uint32_t service = 0;       // of a backend
-    GatewayId gateway = kNoGateway;  // of a gateway
-    Address target;
-    std::string name;  // host:port as in the topology
+    std::shared_ptr<DestinationState> state;
+    // From the start for an IP literal, else as soon as somebody has looked it up.
     std::optional<Poco::Net::SocketAddress> address;
-    bool healthy = false;  // backends only
-    std::uint32_t in_use = 0;
+    bool removed = false;                         // not in the table any more
+    std::uint32_t own = 0;                        // of state->in_use
     std::vector<std::unique_ptr<Upstream>> idle;  // the last one used last
+
+    bool is_gateway() const { return state->gateway != kNoGateway; }
   };
-  std::size_t size() const { return destinations_.size(); }
-  const Destination& destination(std::uint32_t id) const { return destinations_[id]; }
-  const std::vector<std::uint32_t>& backends(std::uint32_t service) const {
-    return by_service_[service];
-  }
-  std::uint32_t gateway(GatewayId id) const { return by_gateway_[id.value]; }
+  // Takes the table's destinations as those of the present. One that is gone gets no new requests,
+  // and is forgotten when those under way are over.
+  void set_table(const ServiceTable& table);
+  // Of a number in the present table, or that a connection of this pool is in use for.
+  const Destination& destination(std::uint32_t id) const { return *destinations_[id]; }
+  static std::uint32_t gateway(GatewayId id) { return id.value; }
+  // A name was looked up. Ignored for a destination that is gone.
+  void set_address(std::uint32_t id, const Poco::Net::SocketAddress& address);
 
   // The healthy backend with the fewest requests under way, in turn among equals; nullopt: none.
   std::optional<std::uint32_t> pick(std::uint32_t service);
-  bool any_healthy(std::uint32_t service) const { return healthy_[service] > 0; }
-  std::uint32_t healthy_count(std::uint32_t service) const { return healthy_[service]; }
-  void set_healthy(std::uint32_t id, bool healthy);
+  bool any_healthy(std::uint32_t service) const;
 
   // A connection for one request: a kept one (with `probe`, only if it does not look closed), else
   // a new one that is still connecting. Errors: at once impossible, or too many are in use.
@@ -70,15 +64,15 @@ class BackendPool : private UpstreamUser {
   void give_back(std::unique_ptr<Upstream> connection, bool reusable, Instant now);
   // Closes what has been idle too long.
   void expire_idle(Instant now);
+  // Closes the idle connections to a destination, e.g. to one that has failed.
+  void close_idle(std::uint32_t id);
   void close_idle();
 
  private:
-  void add_backends(RegionId region);
-  void add_gateways(GatewayId self);
-  void add(Destination destination, const Address& target);
   Result<std::unique_ptr<Upstream>> connect(const Destination& destination, UpstreamUser& user);
   Stream::Tls tls_for(GatewayId gateway) const;
   void drop_idle(const Upstream& connection);
+  void forget_if_over(std::uint32_t id);
 
   // An idle connection has nothing to say; whatever comes, it is of no more use.
   void on_upstream_data(Upstream& from, std::string_view) override { drop_idle(from); }
@@ -87,16 +81,12 @@ class BackendPool : private UpstreamUser {
   void on_upstream_closed(Upstream& from, bool, const Error&) override { drop_idle(from); }
 
   EventLoop& loop_;
-  const Topology& topology_;
   const PeerPolicy policy_;
   mutable LogLimiter refusals_{std::chrono::seconds(10)};
-  Resolver resolver_;
   const Credentials& credentials_;
   std::optional<Poco::Net::SocketAddress> source_;
-  std::deque<Destination> destinations_;
+  std::vector<std::unique_ptr<Destination>> destinations_;  // by number; null: gone
   std::vector<std::vector<std::uint32_t>> by_service_;
-  std::vector<std::uint32_t> by_gateway_;
-  std::vector<std::uint32_t> healthy_;  // by service
   std::uint32_t turn_ = 0;
 };
 

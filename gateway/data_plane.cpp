@@ -1,83 +1,93 @@
 #include "gateway/data_plane.h"
 
-#include <atomic>
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "gateway/health_prober.h"
-#include "gateway/http_session.h"
-#include "gateway/session.h"
+#include "gateway/service_table.h"
+#include "gateway/worker.h"
 #include "region/clock.h"
 #include "region/listener.h"
 #include "region/log.h"
-#include "region/peer_policy.h"
+#include "region/resolver.h"
 #include "security/server_certificates.h"
 
 namespace regent {
 namespace {
 
-constexpr Duration kTick = std::chrono::milliseconds(100);
-// Held requests are placed when the route changes; this catches what changes without it, such as a
-// gateway of the primary region that refused a moment ago.
-constexpr Duration kHeldTick = std::chrono::milliseconds(20);
 constexpr Duration kResolveInterval = std::chrono::seconds(30);
+
+std::size_t thread_count(std::size_t wanted) {
+  if (wanted == 0) wanted = std::max(std::thread::hardware_concurrency(), 1U);
+  return std::min(wanted, WritesInFlight::kPlaces);
+}
 
 }  // namespace
 
 struct DataPlane::State {
-  State(const Topology& model, GatewayId own, const RouteCell& route, WritesInFlight& writes,
-        Credentials& creds, RequestObserver& watcher, ProxyLimits limits)
-      : topology(model),
-        self(own),
-        credentials(creds),
-        observer(watcher),
-        policy(model, own),
-        pool(loop, model, own, creds),
-        context(loop, model, own, route, writes, pool, watcher, limits),
-        sessions(loop, watcher),
-        prober(loop, pool, model,
-               [this](std::uint32_t backend, bool healthy) { health_changed(backend, healthy); }) {
-    context.connect_failed = [this](std::uint32_t backend) { prober.connect_failed(backend); };
-    context.held_added = [this] { arm_held_timer(); };
-    make_status();
+  State(const Topology& topology, GatewayId self, const RouteCell& route, WritesInFlight& writes,
+        Credentials& credentials, RequestObserver& observer, ProxyLimits limits)
+      : shared{topology, self, route, writes, credentials, observer, limits, {}},
+        table(std::make_shared<const ServiceTable>(next_table({}, topology, self))) {
+    const std::size_t threads = thread_count(limits.threads);
+    for (std::size_t index = 0; index < threads; ++index) {
+      Worker::Events events;
+      events.connect_failed = [this](std::uint32_t backend) { connect_failed(backend); };
+      events.ended = [this] { worker_ended(); };
+      workers.push_back(std::make_unique<Worker>(shared, index, std::move(events)));
+    }
+    prober.emplace(first().loop(), first().pool(), [this](std::uint32_t backend, bool healthy) {
+      health_changed(backend, healthy);
+    });
+    resolver.emplace(first().loop());
   }
 
-  Status listen();
-  Status listen_service(std::uint32_t service);
-  Status listen_forward();
-  void accept(Poco::Net::StreamSocket socket, HttpSession::Entry entry,
-              std::optional<Stream::Tls> tls);
-  Status judge_peer(const Identity& peer) const;
-  void begin();
-  void tick();
-  void arm_held_timer();
-  void retry_held(bool route_changed);
-  void health_changed(std::uint32_t backend, bool healthy);
-  void make_status();
+  // Sockets for one port, one a worker.
+  using Sockets = std::vector<Poco::Net::StreamSocket>;
 
-  const Topology& topology;
-  const GatewayId self;
-  Credentials& credentials;
-  RequestObserver& observer;
-  const PeerPolicy policy;
-  EventLoop loop{"data plane"};
-  BackendPool pool;
-  ProxyContext context;
-  SessionSet sessions;
-  HealthProber prober;
-  std::vector<std::unique_ptr<Listener>> listeners;
+  Status listen();
+  Result<Sockets> listen_service(const Service& service) const;
+  void begin();
+  void resolve_names();
+  void connect_failed(std::uint32_t backend);
+  void health_changed(std::uint32_t backend, bool healthy);
+  void worker_ended();
+
+  // The worker that also checks the backends' health and looks names up, for all of them.
+  Worker& first() { return *workers.front(); }
+  std::shared_ptr<const ServiceTable> current_table() const {
+    const std::scoped_lock lock(mutex);
+    return table;
+  }
+  // On every worker's thread, soon.
+  template <typename F>
+  void post_to_all(F f) {
+    for (const auto& worker : workers) {
+      worker->loop().post([f, w = worker.get()] { f(*w); });
+    }
+  }
+  // On every worker's thread, one after the other; returns when all have done it.
+  template <typename F>
+  void run_on_all(F f) {
+    for (const auto& worker : workers) {
+      worker->loop().run_and_wait([&f, w = worker.get()] { f(*w); });
+    }
+  }
+
+  PlaneShared shared;
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::optional<HealthProber> prober;
+  std::optional<Resolver> resolver;
   const std::shared_ptr<TicketKeys> tickets = std::make_shared<TicketKeys>(boot_now());
-  std::vector<std::unique_ptr<ServerCertificates>> service_tls;  // by service; null: plain
   OnBackends on_backends = [](std::vector<std::uint32_t>) {};
-  bool held_timer = false;
-  Instant resolve_at{};
   bool running = false;
 
-  mutable std::mutex mutex;  // guards status and ended
-  std::vector<ServiceStatus> status;
-  std::condition_variable ended_changed;
-  bool ended = false;  // no session left while stopping
+  mutable std::mutex mutex;  // guards the rest
+  std::shared_ptr<const ServiceTable> table;
+  std::condition_variable ended_changed;  // a worker has no session left while stopping
 };
 
 DataPlane::DataPlane(const Topology& topology, GatewayId self, const RouteCell& route,
@@ -95,191 +105,152 @@ void DataPlane::on_backends(OnBackends callback) {
 }
 
 Status DataPlane::start() {
-  if (Status status = state_->listen(); !status) {
-    state_->listeners.clear();
-    return status;
-  }
-  state_->running = true;
-  // Before the first connection, whose time limits count from it.
-  state_->context.tick_now = boot_now();
-  state_->loop.post([state = state_.get()] { state->begin(); });
-  state_->loop.start();
+  State& state = *state_;
+  if (Status status = state.listen(); !status) return status;
+  state.running = true;
+  state.first().loop().post([&state] { state.begin(); });
+  for (const auto& worker : state.workers) worker->start();
   return Done{};
 }
 
 void DataPlane::stop() {
   State& state = *state_;
   if (!std::exchange(state.running, false)) return;
-  state.loop.run_and_wait([&state] {
-    state.context.stopping = true;
-    state.listeners.clear();
-    state.sessions.for_each([](Session& session) { session.wind_down(); });
-  });
+  state.run_on_all([](Worker& worker) { worker.wind_down(); });
   {
     std::unique_lock lock(state.mutex);
-    state.ended_changed.wait_for(lock, kStopLimit, [&state] { return state.ended; });
+    state.ended_changed.wait_for(lock, kStopLimit,
+                                 [&] { return state.shared.totals.connections == 0; });
   }
-  state.loop.run_and_wait([&state] {
-    state.sessions.for_each([](Session& session) { session.cut_off(); });
-    state.pool.close_idle();
-  });
-  state.loop.stop();
-  state.sessions.clear();
+  state.run_on_all([](Worker& worker) { worker.cut_off(); });
+  for (const auto& worker : state.workers) worker->loop().stop();
+  for (const auto& worker : state.workers) worker->clear();
 }
 
 void DataPlane::route_changed() {
-  state_->loop.post([state = state_.get()] {
-    state->context.tick_now = boot_now();
-    state->sessions.for_each([state](Session& session) {
-      session.route_changed();
-      session.tick(state->context.tick_now);
-    });
-    state->retry_held(true);
-  });
+  state_->post_to_all([](Worker& worker) { worker.route_changed(); });
 }
 
 std::vector<ServiceStatus> DataPlane::backend_status() const {
-  const std::scoped_lock lock(state_->mutex);
-  return state_->status;
+  const std::shared_ptr<const ServiceTable> table = state_->current_table();
+  std::vector<ServiceStatus> services;
+  for (const std::uint32_t number : table->order) {
+    const ServiceEntry& entry = table->services[number];
+    ServiceStatus about;
+    about.name = entry.name;
+    for (const auto& backend : entry.backends) {
+      about.backends.push_back({backend->name, backend->healthy});
+      about.healthy += about.backends.back().healthy ? 1 : 0;
+    }
+    services.push_back(std::move(about));
+  }
+  return services;
 }
 
+// Everything that can fail comes before the workers get anything, so that an error leaves nothing
+// behind.
 Status DataPlane::State::listen() {
-  service_tls.resize(topology.services.size());
-  for (std::uint32_t service = 0; service < topology.services.size(); ++service) {
-    if (Status listening = listen_service(service); !listening) return listening;
+  const TopologyGateway& own = shared.topology.gateway(shared.self);
+  auto next = std::make_shared<ServiceTable>(*table);
+  std::vector<std::pair<std::uint32_t, Sockets>> by_service;
+  for (const std::uint32_t number : next->order) {
+    ServiceEntry& entry = next->services[number];
+    const Service& service = *entry.settings;
+    if (service.protocol == Protocol::tcp) {
+      log_event(LogLevel::error, "service is not served",
+                {{"service", service.name}, {"reason", "this version serves http services only"}});
+      continue;
+    }
+    if (!service.tls_cert.empty()) {
+      auto tls = ServerCertificates::load({{service.tls_cert, service.tls_key}},
+                                          {service.name, {"http/1.1"}, tickets});
+      if (!tls) return tls.error();
+      entry.tls = std::move(*tls);
+    }
+    auto sockets = listen_service(service);
+    if (!sockets) return sockets.error();
+    by_service.emplace_back(number, std::move(*sockets));
   }
-  return listen_forward();
+  const auto forward_address = resolve({own.host, own.forward_port});
+  if (!forward_address) return forward_address.error();
+  auto forward = Listener::listening(*forward_address, workers.size());
+  if (!forward) return Error{forward.error().code, "forward port: " + forward.error().message};
+
+  table = next;
+  for (std::size_t index = 0; index < workers.size(); ++index) {
+    workers[index]->set_table(table);
+    for (auto& [number, sockets] : by_service) workers[index]->listen(number, sockets[index]);
+    workers[index]->listen_forward((*forward)[index]);
+  }
+  return Done{};
 }
 
-Status DataPlane::State::listen_service(std::uint32_t index) {
-  const Service& service = topology.services[index];
-  if (service.protocol == Protocol::tcp) {
-    log_event(LogLevel::error, "service is not served",
-              {{"service", service.name}, {"reason", "this version serves http services only"}});
-    return Done{};
-  }
-  if (!service.tls_cert.empty()) {
-    auto tls = ServerCertificates::load({{service.tls_cert, service.tls_key}},
-                                        {service.name, {"http/1.1"}, tickets});
-    if (!tls) return tls.error();
-    service_tls[index] = std::move(*tls);
-  }
-  auto address = resolve({topology.gateway(self).host, service.port});
+Result<DataPlane::State::Sockets> DataPlane::State::listen_service(const Service& service) const {
+  auto address = resolve({shared.topology.gateway(shared.self).host, service.port});
   if (!address) return address.error();
-  auto listener = Listener::open(loop, *address, [this, index](Poco::Net::StreamSocket socket) {
-    const auto& tls = service_tls[index];
-    std::optional<Stream::Tls> stream_tls;
-    if (tls) stream_tls = Stream::Tls{tls->context(), {}, ""};
-    accept(std::move(socket), {index, tls != nullptr}, std::move(stream_tls));
-  });
-  if (!listener) {
-    return Error{listener.error().code,
-                 "service " + service.name + ": " + listener.error().message};
+  auto sockets = Listener::listening(*address, workers.size());
+  if (!sockets) {
+    return Error{sockets.error().code, "service " + service.name + ": " + sockets.error().message};
   }
-  listeners.push_back(std::move(*listener));
-  return Done{};
-}
-
-Status DataPlane::State::listen_forward() {
-  const TopologyGateway& own = topology.gateway(self);
-  auto address = resolve({own.host, own.forward_port});
-  if (!address) return address.error();
-  auto listener = Listener::open(loop, *address, [this](Poco::Net::StreamSocket socket) {
-    auto check = [this](const Identity& peer) { return judge_peer(peer); };
-    accept(std::move(socket), {std::nullopt, true},
-           Stream::Tls{credentials.current()->server, std::move(check), ""});
-  });
-  if (!listener) return Error{listener.error().code, "forward port: " + listener.error().message};
-  listeners.push_back(std::move(*listener));
-  return Done{};
-}
-
-Status DataPlane::State::judge_peer(const Identity& peer) const {
-  const auto known = policy.may_connect(peer);
-  if (!known) return known.error();
-  return Done{};
-}
-
-void DataPlane::State::accept(Poco::Net::StreamSocket socket, HttpSession::Entry entry,
-                              std::optional<Stream::Tls> tls) {
-  // At the limit a connection is closed as soon as it is accepted.
-  if (sessions.size() >= context.limits.max_clients) return;
-  auto session = std::make_unique<HttpSession>(context, sessions, entry);
-  HttpSession& opened = *session;
-  sessions.add(std::move(session));
-  opened.open(std::move(socket), std::move(tls));
+  return sockets;
 }
 
 void DataPlane::State::begin() {
-  for (std::uint32_t service = 0; service < topology.services.size(); ++service) {
-    for (const std::uint32_t backend : pool.backends(service)) {
-      observer.backend_health(service, pool.destination(backend).name, false);
+  for (const ServiceEntry& entry : table->services) {
+    for (const auto& backend : entry.backends) {
+      shared.observer.backend_health(backend->service, backend->name, false);
     }
   }
-  tick();
-  prober.start();
+  resolve_names();
+  prober->set_table(*table);
 }
 
-void DataPlane::State::tick() {
-  const Instant now = boot_now();
-  context.tick_now = now;
-  sessions.for_each([now](Session& session) { session.tick(now); });
-  pool.expire_idle(now);
-  if (now >= resolve_at) {
-    resolve_at = now + kResolveInterval;
-    pool.resolve_names();
+void DataPlane::State::resolve_names() {
+  const auto find = [this](const DestinationState& destination) {
+    const Address& target = destination.target;
+    if (target.host.empty() || literal_address(target.host, target.port)) return;
+    resolver->find(target, [this, id = destination.id, name = destination.name](
+                               const Result<Poco::Net::SocketAddress>& found) {
+      if (found) {
+        post_to_all([id, address = *found](Worker& worker) { worker.set_address(id, address); });
+      } else {
+        log_event(LogLevel::warning, "address not found",
+                  {{"address", name}, {"reason", found.error().message}});
+      }
+    });
+  };
+  const std::shared_ptr<const ServiceTable> now = current_table();
+  for (const auto& gateway : now->gateways) find(*gateway);
+  for (const ServiceEntry& entry : now->services) {
+    for (const auto& backend : entry.backends) find(*backend);
   }
-  if (context.stopping && sessions.size() == 0) {
-    const std::scoped_lock lock(mutex);
-    ended = true;
-    ended_changed.notify_all();
-  }
-  loop.after(kTick, [this] { tick(); });
+  first().loop().after(kResolveInterval, [this] { resolve_names(); });
 }
 
-void DataPlane::State::arm_held_timer() {
-  if (std::exchange(held_timer, true)) return;
-  loop.after(kHeldTick, [this] {
-    held_timer = false;
-    retry_held(false);
-    if (!context.held.empty()) arm_held_timer();
-  });
-}
-
-void DataPlane::State::retry_held(bool route_changed) {
-  if (context.held.empty()) return;
-  const Instant now = boot_now();
-  // An exchange that ends in here is destroyed by a later event, so the pointers stay good.
-  for (HttpExchange* exchange : context.held.all()) {
-    exchange->retry(now, route_changed);
-  }
+void DataPlane::State::connect_failed(std::uint32_t backend) {
+  if (first().loop().in_loop_thread()) return prober->connect_failed(backend);
+  first().loop().post([this, backend] { prober->connect_failed(backend); });
 }
 
 void DataPlane::State::health_changed(std::uint32_t backend, bool healthy) {
-  const auto& destination = pool.destination(backend);
-  observer.backend_health(destination.service, destination.name, healthy);
-  make_status();
+  const std::shared_ptr<const ServiceTable> now = current_table();
   std::vector<std::uint32_t> counts;
-  for (std::uint32_t service = 0; service < topology.services.size(); ++service) {
-    counts.push_back(pool.healthy_count(service));
+  for (const std::uint32_t number : now->order) {
+    std::uint32_t count = 0;
+    for (const auto& candidate : now->services[number].backends) {
+      count += candidate->healthy ? 1 : 0;
+      if (candidate->id != backend) continue;
+      shared.observer.backend_health(number, candidate->name, healthy);
+    }
+    counts.push_back(count);
   }
+  if (!healthy) post_to_all([backend](Worker& worker) { worker.backend_changed(backend); });
   on_backends(std::move(counts));
 }
 
-void DataPlane::State::make_status() {
-  std::vector<ServiceStatus> next;
-  for (std::uint32_t service = 0; service < topology.services.size(); ++service) {
-    ServiceStatus about;
-    about.name = topology.services[service].name;
-    about.healthy = pool.healthy_count(service);
-    for (const std::uint32_t backend : pool.backends(service)) {
-      const auto& destination = pool.destination(backend);
-      about.backends.push_back({destination.name, destination.healthy});
-    }
-    next.push_back(std::move(about));
-  }
+void DataPlane::State::worker_ended() {
   const std::scoped_lock lock(mutex);
-  status = std::move(next);
+  ended_changed.notify_all();
 }
 
 }  // namespace regent

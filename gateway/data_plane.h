@@ -16,14 +16,18 @@
 namespace regent {
 
 // Client traffic: listens at each service's port for clients and at the forward port for other
-// gateways, checks the backends' health, and brings every request to where the route says. One
-// event-loop thread of its own; it decides nothing about the route, it only reads it.
+// gateways, checks the backends' health, and brings every request to where the route says. It
+// decides nothing about the route, it only reads it.
+//
+// ProxyLimits::threads event loops (Worker), each with listeners and connections of its own; a
+// request stays on the thread that accepted its connection. The first of them also checks the
+// backends and looks names up, for all.
 class DataPlane {
  public:
   // How long stop() lets requests finish that are under way.
   static constexpr Duration kStopLimit = std::chrono::seconds(5);
 
-  // All references must outlive the data plane. The observer is called on the loop's thread.
+  // All references must outlive the data plane. The observer is called on the workers' threads.
   DataPlane(const Topology& topology, GatewayId self, const RouteCell& route,
             WritesInFlight& writes, Credentials& credentials, RequestObserver& observer,
             ProxyLimits limits = {});
@@ -31,15 +35,15 @@ class DataPlane {
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;
 
-  // Called on the loop's thread with the number of healthy backends of this region for each service
-  // (the topology's order) whenever one of them changes. To be set before start().
+  // Called on the first worker's thread with the number of healthy backends of this region for each
+  // service (the topology's order) whenever one of them changes. To be set before start().
   using OnBackends = std::function<void(std::vector<std::uint32_t> healthy_by_service)>;
   void on_backends(OnBackends callback);
 
   // Errors: an address that cannot be listened on, and who has it; a service's TLS files.
   Status start();
-  // Takes no new connections, lets requests finish up to kStopLimit, cuts the rest off. Not on the
-  // loop's thread. May be called again.
+  // Takes no new connections, lets requests finish up to kStopLimit, cuts the rest off. Not on a
+  // worker's thread. May be called again.
   void stop();
 
   // Any thread: a new route was published.

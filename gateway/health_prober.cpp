@@ -1,5 +1,6 @@
 #include "gateway/health_prober.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "region/log.h"
@@ -14,8 +15,11 @@ constexpr std::size_t kMaxStatusLine = 1024;
 
 class HealthProber::Probe final : private Stream::Handler {
  public:
-  Probe(HealthProber& owner, std::uint32_t destination, const HealthCheck& check)
-      : destination_(destination), health_(check.rise, check.fall), owner_(owner), check_(check) {}
+  Probe(HealthProber& owner, std::shared_ptr<DestinationState> backend, HealthCheck check)
+      : backend_(std::move(backend)),
+        health_(check.rise, check.fall),
+        owner_(owner),
+        check_(std::move(check)) {}
   ~Probe() override {
     owner_.loop_.cancel(timeout_);
     owner_.loop_.cancel(next_);
@@ -24,23 +28,28 @@ class HealthProber::Probe final : private Stream::Handler {
   void begin() {
     next_ = 0;
     line_.clear();
-    const auto& backend = owner_.pool_.destination(destination_);
-    if (!backend.address) return end(false, "its address is not known");
+    const auto& address = owner_.pool_.destination(backend_->id).address;
+    if (!address) return end(false, "its address is not known");
     timeout_ = owner_.loop_.after(check_.timeout, [this] {
       timeout_ = 0;
       end(false, "no answer in time");
     });
-    stream_ = Stream::connect(owner_.loop_, *backend.address, std::nullopt, std::nullopt, *this);
+    stream_ = Stream::connect(owner_.loop_, *address, std::nullopt, std::nullopt, *this);
   }
 
-  const std::uint32_t destination_;
+  // From the next check on.
+  void set_check(const HealthCheck& check) {
+    health_.set_limits(check.rise, check.fall);
+    check_ = check;
+  }
+
+  const std::shared_ptr<DestinationState> backend_;
   HealthState health_;
 
  private:
   void on_open() override {
     if (check_.path.empty()) return end(true, {});
-    stream_->write("GET " + check_.path +
-                   " HTTP/1.1\r\nHost: " + owner_.pool_.destination(destination_).name +
+    stream_->write("GET " + check_.path + " HTTP/1.1\r\nHost: " + backend_->name +
                    "\r\nUser-Agent: regent-health\r\nConnection: close\r\n\r\n");
   }
   void on_data(std::span<const std::byte> data) override {
@@ -69,46 +78,54 @@ class HealthProber::Probe final : private Stream::Handler {
   }
 
   HealthProber& owner_;
-  const HealthCheck& check_;
+  HealthCheck check_;
   std::unique_ptr<Stream> stream_;
   std::string line_;
   EventLoop::TimerId timeout_ = 0;
   EventLoop::TimerId next_ = 0;
 };
 
-HealthProber::HealthProber(EventLoop& loop, BackendPool& pool, const Topology& topology,
-                           OnChange on_change)
-    : loop_(loop), pool_(pool), on_change_(std::move(on_change)) {
-  for (std::uint32_t service = 0; service < topology.services.size(); ++service) {
-    for (const std::uint32_t backend : pool.backends(service)) {
-      probes_.push_back(std::make_unique<Probe>(*this, backend, topology.services[service].health));
-    }
-  }
-}
+HealthProber::HealthProber(EventLoop& loop, const BackendPool& pool, OnChange on_change)
+    : loop_(loop), pool_(pool), on_change_(std::move(on_change)) {}
 
 HealthProber::~HealthProber() = default;
 
-void HealthProber::start() {
-  for (const auto& probe : probes_) probe->begin();
+void HealthProber::set_table(const ServiceTable& table) {
+  std::vector<std::unique_ptr<Probe>> before = std::exchange(probes_, {});
+  std::vector<Probe*> fresh;
+  for (const ServiceEntry& entry : table.services) {
+    for (const auto& backend : entry.backends) {
+      const auto known = std::ranges::find_if(
+          before, [&](const auto& probe) { return probe && probe->backend_ == backend; });
+      if (known != before.end()) {
+        (*known)->set_check(entry.settings->health);
+        probes_.push_back(std::move(*known));
+      } else {
+        probes_.push_back(std::make_unique<Probe>(*this, backend, entry.settings->health));
+        fresh.push_back(probes_.back().get());
+      }
+    }
+  }
+  for (Probe* probe : fresh) probe->begin();
 }
 
 void HealthProber::connect_failed(std::uint32_t destination) {
   for (const auto& probe : probes_) {
-    if (probe->destination_ == destination) result(*probe, false, "a request could not connect");
+    if (probe->backend_->id == destination) result(*probe, false, "a request could not connect");
   }
 }
 
 void HealthProber::result(Probe& probe, bool passed, const std::string& reason) {
   const bool changed = passed ? probe.health_.passed() : probe.health_.failed();
   if (!changed) return;
-  const std::string& name = pool_.destination(probe.destination_).name;
+  const std::string& name = probe.backend_->name;
   if (passed) {
     log_event(LogLevel::info, "backend is healthy", {{"address", name}});
   } else {
     log_event(LogLevel::warning, "backend is unhealthy", {{"address", name}, {"reason", reason}});
   }
-  pool_.set_healthy(probe.destination_, passed);
-  on_change_(probe.destination_, passed);
+  probe.backend_->healthy = passed;
+  on_change_(probe.backend_->id, passed);
 }
 
 }  // namespace regent

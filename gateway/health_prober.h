@@ -11,20 +11,22 @@
 
 namespace regent {
 
-// Checks the backends of this region, each in its own rhythm, and tells the pool: an HTTP GET that
-// must answer 2xx or 3xx, or for an empty path just a connection. Loop's thread.
+// Checks the backends of this region, each in its own rhythm, and sets their `healthy`: an HTTP GET
+// that must answer 2xx or 3xx, or for an empty path just a connection. Loop's thread.
 class HealthProber {
  public:
   // A backend became healthy or unhealthy.
   using OnChange = std::function<void(std::uint32_t destination, bool healthy)>;
 
-  HealthProber(EventLoop& loop, BackendPool& pool, const Topology& topology, OnChange on_change);
+  // `pool`: of the same loop; it knows the addresses.
+  HealthProber(EventLoop& loop, const BackendPool& pool, OnChange on_change);
   ~HealthProber();
   HealthProber(const HealthProber&) = delete;
   HealthProber& operator=(const HealthProber&) = delete;
 
-  // The first checks go out at once.
-  void start();
+  // Checks the table's backends from now on, new ones at once. One that stays keeps what is known
+  // of it. The pool must have the table already.
+  void set_table(const ServiceTable& table);
   // A request could not connect to this backend: counts as a failed check.
   void connect_failed(std::uint32_t destination);
 
@@ -33,7 +35,7 @@ class HealthProber {
   void result(Probe& probe, bool passed, const std::string& reason);
 
   EventLoop& loop_;
-  BackendPool& pool_;
+  const BackendPool& pool_;
   OnChange on_change_;
   std::vector<std::unique_ptr<Probe>> probes_;
 };

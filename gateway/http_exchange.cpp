@@ -33,6 +33,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   CHECK(phase_ == Phase::idle);
   phase_ = Phase::begun;
   facts_ = facts;
+  service_ = context_.service(facts.service);
   request_class_ = head.request_class;
   is_head_ = head.is_head;
   expects_continue_ = head.expects_continue;

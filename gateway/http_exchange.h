@@ -105,7 +105,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void leave_write();
   void leave_held();
   bool is_write() const { return request_class_ == RequestClass::write; }
-  const Service& service() const { return context_.topology.services[facts_.service]; }
+  const Service& service() const { return *service_; }
   void touch() { progress_ = std::max(progress_, context_.tick_now); }
 
   ProxyContext& context_;
@@ -115,6 +115,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
 
   // The request.
   RequestFacts facts_;
+  std::shared_ptr<const Service> service_;  // its settings when the request began
   RequestClass request_class_ = RequestClass::write;
   bool is_head_ = false;
   bool expects_continue_ = false;

@@ -90,16 +90,14 @@ bool HttpSession::begin_request() {
   if (entry_.service) {
     facts.service = *entry_.service;
   } else {
-    const auto& services = context_.topology.services;
-    while (facts.service < services.size() && services[facts.service].name != request_.service) {
-      ++facts.service;
-    }
-    if (facts.service == services.size() || services[facts.service].protocol != Protocol::http) {
+    const auto named = context_.find_service(request_.service);
+    if (!named || context_.service(*named)->protocol != Protocol::http) {
       refuse({400, "the forwarded request names no http service of this topology"});
       return false;
     }
+    facts.service = *named;
   }
-  max_body_ = context_.topology.services[facts.service].max_body_bytes;
+  max_body_ = context_.service(facts.service)->max_body_bytes;
   if (max_body_ > 0 && request_.content_length.value_or(0) > max_body_) {
     refuse({413, "the body is larger than this service takes"});
     return false;

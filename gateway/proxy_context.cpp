@@ -7,9 +7,13 @@
 namespace regent {
 
 bool HeldRequests::add(HttpExchange& exchange, std::size_t bytes) {
-  if (waiting_.size() >= limits_.max_held || bytes_ + bytes > limits_.max_held_bytes) return false;
+  const std::size_t held = totals_.held.fetch_add(1);
+  const std::size_t held_bytes = totals_.held_bytes.fetch_add(bytes);
+  if (held >= limits_.max_held || held_bytes + bytes > limits_.max_held_bytes) {
+    leave_totals(bytes);
+    return false;
+  }
   waiting_.push_back(&exchange);
-  bytes_ += bytes;
   observer_.held_changed(1);
   return true;
 }
@@ -18,8 +22,42 @@ void HeldRequests::remove(HttpExchange& exchange, std::size_t bytes) {
   const auto found = std::find(waiting_.begin(), waiting_.end(), &exchange);
   if (found == waiting_.end()) return;
   waiting_.erase(found);
-  bytes_ -= bytes;
+  leave_totals(bytes);
   observer_.held_changed(-1);
+}
+
+void HeldRequests::leave_totals(std::size_t bytes) {
+  totals_.held.fetch_sub(1);
+  totals_.held_bytes.fetch_sub(bytes);
+}
+
+ProxyContext::ProxyContext(EventLoop& event_loop, PlaneShared& shared, std::size_t thread,
+                           BackendPool& backends)
+    : loop(event_loop),
+      topology(shared.topology),
+      self(shared.self),
+      region(topology.gateway(self).region),
+      region_name(topology.region_name(region)),
+      route(shared.route),
+      writes(shared.writes.place(thread)),
+      pool(backends),
+      observer(shared.observer.for_thread(thread)),
+      limits(shared.limits),
+      totals(shared.totals) {}
+
+void ProxyContext::set_services(const ServiceTable& table) {
+  services_.clear();
+  for (const ServiceEntry& entry : table.services) {
+    services_.push_back(nullptr);
+    if (entry.settings) services_.back() = std::make_shared<const Service>(*entry.settings);
+  }
+}
+
+std::optional<std::uint32_t> ProxyContext::find_service(std::string_view name) const {
+  for (std::uint32_t number = 0; number < services_.size(); ++number) {
+    if (services_[number] && services_[number]->name == name) return number;
+  }
+  return std::nullopt;
 }
 
 ErrorContext ProxyContext::error_context() {

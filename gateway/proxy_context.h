@@ -1,15 +1,21 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gateway/backend_pool.h"
 #include "gateway/http_rewrite.h"
 #include "gateway/request_observer.h"
 #include "gateway/route.h"
+#include "gateway/service_table.h"
 #include "region/event_loop.h"
 #include "region/log_limiter.h"
+#include "security/credentials.h"
 #include "topology/topology.h"
 
 namespace regent {
@@ -24,57 +30,79 @@ struct ProxyLimits {
   Duration connect_timeout = std::chrono::seconds(3);   // to a backend or gateway
   Duration backend_timeout = std::chrono::seconds(60);  // backend says nothing
   Duration linger_timeout = std::chrono::seconds(2);  // after a refusal, for the client to read it
+  std::size_t threads = 1;  // 0: one a processor; at most WritesInFlight::kPlaces
   std::size_t max_clients = 16'384;
   std::size_t max_held = 4096;  // requests waiting for a primary
   std::size_t max_held_bytes = 64 * 1024 * 1024;
 };
 
-// Requests that wait for the route to change, oldest first.
+// What all threads of the data plane have under way together, for the limits that are a gateway's.
+struct PlaneTotals {
+  std::atomic<std::size_t> connections = 0;
+  std::atomic<std::size_t> held = 0;
+  std::atomic<std::size_t> held_bytes = 0;
+};
+
+// What the data plane's threads share. Nothing in it is locked; all references outlive the threads.
+struct PlaneShared {
+  const Topology& topology;  // for regions, gateways and nodes; services: ServiceTable
+  const GatewayId self;
+  const RouteCell& route;
+  WritesInFlight& writes;
+  Credentials& credentials;
+  RequestObserver& observer;
+  const ProxyLimits limits;
+  PlaneTotals totals;
+};
+
+// Requests of one thread that wait for the route to change, oldest first.
 class HeldRequests {
  public:
-  HeldRequests(const ProxyLimits& limits, RequestObserver& observer)
-      : limits_(limits), observer_(observer) {}
+  HeldRequests(const ProxyLimits& limits, PlaneTotals& totals, RequestObserver& observer)
+      : limits_(limits), totals_(totals), observer_(observer) {}
 
-  // False when there are too many, or they take too much memory, already.
+  // False when the gateway holds too many, or they take too much memory, already.
   bool add(HttpExchange& exchange, std::size_t bytes);
   void remove(HttpExchange& exchange, std::size_t bytes);
   std::vector<HttpExchange*> all() const { return waiting_; }
   bool empty() const { return waiting_.empty(); }
 
  private:
+  void leave_totals(std::size_t bytes);
+
   const ProxyLimits& limits_;
+  PlaneTotals& totals_;
   RequestObserver& observer_;
   std::vector<HttpExchange*> waiting_;
-  std::size_t bytes_ = 0;
 };
 
-// What all connections of the data plane share. One thread.
+// What all connections of one data-plane thread share. Loop's thread.
 struct ProxyContext {
-  ProxyContext(EventLoop& event_loop, const Topology& model, GatewayId own, const RouteCell& cell,
-               WritesInFlight& in_flight, BackendPool& backends, RequestObserver& watcher,
-               ProxyLimits proxy_limits)
-      : loop(event_loop),
-        topology(model),
-        self(own),
-        region(model.gateway(own).region),
-        region_name(model.region_name(region)),
-        route(cell),
-        writes(in_flight),
-        pool(backends),
-        observer(watcher),
-        limits(proxy_limits) {}
+  // `thread` counts from 0.
+  ProxyContext(EventLoop& event_loop, PlaneShared& shared, std::size_t thread,
+               BackendPool& backends);
+
+  // The service's settings at present; null: the topology has it no more.
+  const std::shared_ptr<const Service>& service(std::uint32_t number) const {
+    return services_[number];
+  }
+  // The number of a service that there is at present.
+  std::optional<std::uint32_t> find_service(std::string_view name) const;
+  // Takes the services of the table as those of the present.
+  void set_services(const ServiceTable& table);
 
   EventLoop& loop;
-  const Topology& topology;
+  const Topology& topology;  // for regions, gateways and nodes
   const GatewayId self;
   const RegionId region;
   const std::string& region_name;
   RouteReader route;
-  WritesInFlight& writes;
+  WritesInFlight::Place& writes;
   BackendPool& pool;
   RequestObserver& observer;
   const ProxyLimits limits;
-  HeldRequests held{limits, observer};
+  PlaneTotals& totals;
+  HeldRequests held{limits, totals, observer};
   // Of the last tick: good enough for time limits, and costs no clock read for each event.
   Instant tick_now{};
   bool stopping = false;
@@ -91,6 +119,10 @@ struct ProxyContext {
   std::string scratch;
   // What of the present event's answer goes to the client.
   std::string answer;
+
+ private:
+  // By number. Copies of this thread's own, so that their reference counts are, too.
+  std::vector<std::shared_ptr<const Service>> services_;
 };
 
 }  // namespace regent

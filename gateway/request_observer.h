@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
-// What the data plane tells the metrics. Called on the data plane's thread for every request, so
-// an implementation only adds to counters. `service` is the index in Topology::services.
+// What the data plane tells the metrics. Called on the data plane's threads for every request, so
+// an implementation only adds to counters. `service` is the number in the data plane's
+// ServiceTable: at first the index in Topology::services, later what service_added() said.
 namespace regent {
 
 enum class RequestClass : std::uint8_t { read, write };
@@ -12,6 +15,12 @@ enum class RequestClass : std::uint8_t { read, write };
 class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
+
+  // The observer that one of the data plane's threads reports to, which counts for itself; threads
+  // are numbered from 0. Called before the thread's first report. Lives as long as this one.
+  virtual RequestObserver& for_thread(std::size_t) { return *this; }
+  // A reload has brought a service that was not there before. Before the first report of it.
+  virtual void service_added(std::uint32_t, const std::string&) {}
 
   // A request got its whole answer (or its connection ended before that, then `code` is 499).
   // `seconds` from the end of the request's head to the last byte of the answer.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -78,17 +81,43 @@ class RouteReader {
 };
 
 // Writes on their way to a backend of this region, counted so that a switchover can wait for them.
-// A data-plane thread first enters, then reads the route again, and leaves if it may not serve:
-// with both sides sequentially consistent, either the control thread sees the write in flight or
-// the data plane sees the new route.
+// A data-plane thread first enters, then reads the route again, and leaves if it may not serve.
+//
+// Each thread counts in a place of its own, on a cache line of its own; the control thread, which
+// has published a route that takes no writes, adds the places up. Why a sum that is not taken at
+// one instant will do: entering, reading the route's version, publishing and reading each place are
+// all sequentially consistent, so for every single write either the control thread finds it in its
+// place, or the write was entered after that look, hence after the publishing, and its thread sees
+// the new route and sends nothing. No place is ever below zero, so a sum of zero means that every
+// place was, and that no write that saw the old route is under way.
 class WritesInFlight {
  public:
-  void enter() { count_.fetch_add(1, std::memory_order_seq_cst); }
-  void leave() { count_.fetch_sub(1, std::memory_order_seq_cst); }
-  std::int64_t count() const { return count_.load(std::memory_order_seq_cst); }
+  static constexpr std::size_t kPlaces = 64;  // also the most data-plane threads there can be
+
+  // Written by one thread.
+  class alignas(64) Place {
+   public:
+    void enter() {
+      count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
+    }
+    void leave() {
+      count_.store(count_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+    }
+
+   private:
+    friend class WritesInFlight;
+    std::atomic<std::int64_t> count_{0};
+  };
+
+  Place& place(std::size_t thread) { return places_.at(thread); }
+  std::int64_t count() const {
+    std::int64_t sum = 0;
+    for (const Place& place : places_) sum += place.count_.load(std::memory_order_seq_cst);
+    return sum;
+  }
 
  private:
-  std::atomic<std::int64_t> count_{0};
+  std::array<Place, kPlaces> places_;
 };
 
 }  // namespace regent

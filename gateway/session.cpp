@@ -6,6 +6,12 @@
 
 namespace regent {
 
+bool SessionSet::reserve(std::size_t limit) {
+  if (total_.fetch_add(1) < limit) return true;
+  total_.fetch_sub(1);
+  return false;
+}
+
 void SessionSet::add(std::unique_ptr<Session> session) {
   session->place_ = sessions_.size();
   sessions_.push_back(std::move(session));
@@ -21,6 +27,7 @@ void SessionSet::retire(Session& session) {
     sessions_[place]->place_ = place;
   }
   sessions_.pop_back();
+  total_.fetch_sub(1);
   observer_.connections_changed(-1);
   if (retired_.size() > 1) return;
   loop_.post([this] { const auto gone = std::exchange(retired_, {}); });
@@ -28,6 +35,7 @@ void SessionSet::retire(Session& session) {
 
 void SessionSet::clear() {
   observer_.connections_changed(-static_cast<int>(sessions_.size()));
+  total_.fetch_sub(sessions_.size());
   sessions_.clear();
   retired_.clear();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -32,8 +33,13 @@ class Session {
 // it: it is destroyed by a later event.
 class SessionSet {
  public:
-  SessionSet(EventLoop& loop, RequestObserver& observer) : loop_(loop), observer_(observer) {}
+  // `total`: connections of all threads.
+  SessionSet(EventLoop& loop, RequestObserver& observer, std::atomic<std::size_t>& total)
+      : loop_(loop), observer_(observer), total_(total) {}
 
+  // Takes a place for one more connection, which add() fills; false when all threads together have
+  // `limit` already.
+  bool reserve(std::size_t limit);
   void add(std::unique_ptr<Session> session);
   void retire(Session& session);
   std::size_t size() const { return sessions_.size(); }
@@ -50,6 +56,7 @@ class SessionSet {
  private:
   EventLoop& loop_;
   RequestObserver& observer_;
+  std::atomic<std::size_t>& total_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::unique_ptr<Session>> retired_;
 };

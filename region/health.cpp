@@ -7,6 +7,11 @@ namespace regent {
 HealthState::HealthState(std::uint32_t rise, std::uint32_t fall)
     : rise_(std::max(rise, 1U)), fall_(std::max(fall, 1U)) {}
 
+void HealthState::set_limits(std::uint32_t rise, std::uint32_t fall) {
+  rise_ = std::max(rise, 1U);
+  fall_ = std::max(fall, 1U);
+}
+
 bool HealthState::passed() {
   const bool first = !known_;
   known_ = true;

@@ -13,6 +13,9 @@ class HealthState {
   // Zero counts as one.
   HealthState(std::uint32_t rise, std::uint32_t fall);
 
+  // Counts towards other limits from now on; what is healthy stays so.
+  void set_limits(std::uint32_t rise, std::uint32_t fall);
+
   bool healthy() const { return healthy_; }
   // Each returns whether healthy() has changed by it.
   bool passed();

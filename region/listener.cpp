@@ -28,13 +28,27 @@ Error listen_error(const Poco::Net::SocketAddress& address, int error) {
   return {ErrorCode::unavailable, text};
 }
 
+Result<Poco::Net::StreamSocket> listen_on(const Poco::Net::SocketAddress& address, bool shared) {
+  const int fd = ::socket(address.af(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return listen_error(address, errno);
+  Poco::Net::StreamSocket socket(new Poco::Net::StreamSocketImpl(fd));
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (shared) ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (::bind(fd, address.addr(), address.length()) != 0 || ::listen(fd, Listener::kBacklog) != 0) {
+    return listen_error(address, errno);
+  }
+  return socket;
+}
+
 }  // namespace
 
 struct Listener::State : SocketHandler, std::enable_shared_from_this<Listener::State> {
-  State(EventLoop& event_loop, int fd, OnAccept callback)
+  State(EventLoop& event_loop, Poco::Net::StreamSocket listening, OnAccept callback)
       : loop(event_loop),
-        socket(new Poco::Net::StreamSocketImpl(fd)),
-        on_accept(std::move(callback)) {}
+        socket(std::move(listening)),
+        on_accept(std::move(callback)),
+        name(socket.address().toString()) {}
 
   void on_readable() override {
     const auto self = shared_from_this();
@@ -68,31 +82,47 @@ struct Listener::State : SocketHandler, std::enable_shared_from_this<Listener::S
   EventLoop& loop;
   Poco::Net::StreamSocket socket;
   OnAccept on_accept;
-  std::string name;
+  const std::string name;
   bool closed = false;
 };
 
-Listener::Listener(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Result<std::vector<Poco::Net::StreamSocket>> Listener::listening(
+    const Poco::Net::SocketAddress& address, std::size_t count) {
+  auto first = listen_on(address, false);
+  if (!first) return first.error();
+  std::vector<Poco::Net::StreamSocket> sockets{*first};
+  if (count < 2) return sockets;
+  const int on = 1;
+  ::setsockopt(first->impl()->sockfd(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  const Poco::Net::SocketAddress taken = first->address();
+  while (sockets.size() < count) {
+    auto next = listen_on(taken, true);
+    if (!next) return next.error();
+    sockets.push_back(*next);
+  }
+  return sockets;
+}
+
+Listener::Listener(EventLoop& loop, Poco::Net::StreamSocket listening, OnAccept on_accept)
+    : state_(std::make_shared<State>(loop, std::move(listening), std::move(on_accept))) {
+  loop.watch(state_->socket, *state_, true, false);
+}
 
 Result<std::unique_ptr<Listener>> Listener::open(EventLoop& loop,
                                                  const Poco::Net::SocketAddress& address,
                                                  OnAccept on_accept) {
-  const int fd = ::socket(address.af(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return listen_error(address, errno);
-  auto state = std::make_shared<State>(loop, fd, std::move(on_accept));
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, address.addr(), address.length()) != 0 || ::listen(fd, kBacklog) != 0) {
-    return listen_error(address, errno);
-  }
-  state->name = state->socket.address().toString();
-  loop.watch(state->socket, *state, true, false);
-  return std::unique_ptr<Listener>(new Listener(std::move(state)));
+  auto socket = listen_on(address, false);
+  if (!socket) return socket.error();
+  return std::make_unique<Listener>(loop, *socket, std::move(on_accept));
 }
 
 Listener::~Listener() {
   state_->closed = true;
   state_->loop.unwatch(state_->socket);
+}
+
+void Listener::accept_waiting() {
+  state_->on_readable();
 }
 
 Poco::Net::SocketAddress Listener::address() const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
@@ -19,6 +21,15 @@ class Listener {
   static constexpr int kAcceptsPerEvent = 64;
   using OnAccept = std::function<void(Poco::Net::StreamSocket)>;
 
+  // `count` sockets that listen on one address, among which the kernel spreads the connections
+  // (SO_REUSEPORT). The first is taken without sharing, so an address in use is an error, whoever
+  // uses it, also another process that would share. Only one that asks to share, runs as the same
+  // user and comes later can still join; a gateway never does. Errors as open(). Any thread.
+  static Result<std::vector<Poco::Net::StreamSocket>> listening(
+      const Poco::Net::SocketAddress& address, std::size_t count);
+  // Accepts from one of those.
+  Listener(EventLoop& loop, Poco::Net::StreamSocket listening, OnAccept on_accept);
+
   // Errors (ErrorCode::unavailable): "cannot listen on 127.0.1.1:7400: address already in use by
   // process haproxy, pid 712". Port 0 takes a free one. Accepted sockets do not block. When the
   // process has no descriptor left, it logs that and tries again after a moment.
@@ -29,11 +40,12 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // Takes what is waiting to be accepted now, before the listener is closed and would reset it.
+  void accept_waiting();
   Poco::Net::SocketAddress address() const;
 
  private:
   struct State;
-  explicit Listener(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
 };
 

@@ -187,6 +187,10 @@ class ProxyStranger : public ProxyForward {
         Client(host(Host::stranger), world_.topology().services[0].port).post("/", "hello");
     EXPECT_NE(response.status, 200U);
     EXPECT_EQ(log_.size(), 0U);
+    // West logs before it lets the connection go.
+    EXPECT_TRUE(eventually([&] {
+      return world_.west().observer.opened > 0 && world_.west().observer.connections == 0;
+    }));
     stranger.data_plane.reset();
     return ::testing::internal::GetCapturedStderr();
   }

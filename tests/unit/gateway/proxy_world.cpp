@@ -35,7 +35,7 @@ World::World(Adjust adjust, ProxyLimits limits) : limits_(limits) {
   service.health.interval = std::chrono::seconds(10);
   service.health.timeout = std::chrono::seconds(5);
   service.backends.resize(2);
-  adjust(service);
+  if (adjust) adjust(service);
   topology_.services.push_back(std::move(service));
 
   std::string folder = std::filesystem::temp_directory_path() / "regent-proxy-XXXXXX";

@@ -22,13 +22,17 @@ struct CountingObserver : RequestObserver {
   }
   void held_changed(int delta) override { held += delta; }
   void fenced() override { ++fences; }
-  void connections_changed(int delta) override { connections += delta; }
+  void connections_changed(int delta) override {
+    if (delta > 0) opened += delta;
+    connections += delta;
+  }
   void backend_health(std::uint32_t, std::string_view, bool) override {}
   std::atomic<int> done = 0;
   std::atomic<unsigned> last_code = 0;
   std::atomic<int> held = 0;
   std::atomic<int> fences = 0;
-  std::atomic<int> connections = 0;
+  std::atomic<int> opened = 0;       // connections, ever
+  std::atomic<int> connections = 0;  // open now
 };
 
 // One gateway's data plane with its route.
