@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "quorum/result.h"
 
@@ -33,5 +34,9 @@ Result<std::string> read_small_file(const std::string& path,
 // owner; not a private key or an encrypted one.
 Result<std::shared_ptr<EVP_PKEY>> read_private_key(const std::string& path,
                                                    std::string_view advice = kCreateFile);
+
+// The authorities in a PEM file, as a trust store. Errors, naming the file: as read_small_file();
+// no certificate, or one that is not an authority's.
+Result<std::shared_ptr<X509_STORE>> load_authority(const std::string& path);
 
 }  // namespace regent

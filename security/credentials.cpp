@@ -12,28 +12,6 @@ namespace {
 
 constexpr const char* kRenew = "; renew it, with `regent certs create` if this is its authority";
 
-Result<std::shared_ptr<X509_STORE>> load_authority(const std::string& file) {
-  const auto pem = read_small_file(file);
-  if (!pem.ok()) return pem.error();
-  const auto certificates = certificates_from_pem(*pem);
-  if (!certificates.ok()) {
-    return Error{ErrorCode::invalid, file + ": " + certificates.error().message};
-  }
-  std::shared_ptr<X509_STORE> store(X509_STORE_new(), X509_STORE_free);
-  CHECK(store != nullptr);
-  for (const auto& certificate : *certificates) {
-    if (X509_check_ca(certificate.get()) == 0) {
-      return Error{ErrorCode::invalid, file + ": certificate of " +
-                                           claimed_holder(certificate.get()) +
-                                           " is not an authority's"};
-    }
-    CHECK(X509_STORE_add_cert(store.get(), certificate.get()) == 1);
-  }
-  // An authority that is itself issued by another one may stand alone in the file.
-  X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
-  return store;
-}
-
 Status check_validity(const std::string& file, const X509* certificate) {
   const auto now = std::chrono::system_clock::now();
   const std::string start = file + ": certificate of " + claimed_holder(certificate);

@@ -49,6 +49,12 @@ Status use_pair(SSL_CTX* context, X509* certificate, EVP_PKEY* key,
   return Error{ErrorCode::invalid, "cannot be used for TLS: " + take_openssl_error()};
 }
 
+void demand_certificate(SSL_CTX* context, X509_STORE* authority) {
+  SSL_CTX_set1_cert_store(context, authority);
+  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+}
+
 int show_current(SSL* ssl, void* argument) {
   const auto set = static_cast<const Credentials*>(argument)->current();
   return SSL_use_certificate(ssl, set->certificate.get()) == 1 &&
@@ -138,12 +144,17 @@ Result<std::shared_ptr<SSL_CTX>> mutual_context(TlsSide side, X509* certificate,
   if (const auto used = use_pair(context.get(), certificate, key, chain); !used.ok()) {
     return used.error();
   }
-  SSL_CTX_set1_cert_store(context.get(), authority);
-  X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.get()), X509_V_FLAG_PARTIAL_CHAIN);
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  demand_certificate(context.get(), authority);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
   CHECK(SSL_CTX_set_num_tickets(context.get(), 0) == 1);
+  return context;
+}
+
+std::shared_ptr<SSL_CTX> asking_context(X509_STORE* authority) {
+  auto context = new_context(TLS_client_method(), TLS1_3_VERSION);
+  demand_certificate(context.get(), authority);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   return context;
 }
 

@@ -24,6 +24,10 @@ Result<std::shared_ptr<SSL_CTX>> mutual_context(TlsSide side, X509* certificate,
                                                 const std::vector<std::shared_ptr<X509>>& chain,
                                                 X509_STORE* authority);
 
+// For one who only asks: TLS 1.3 only, shows no certificate, verifies the server's against
+// `authority`. Who answers is for TlsSession's check to judge.
+std::shared_ptr<SSL_CTX> asking_context(X509_STORE* authority);
+
 // For clients of a service: TLS 1.2 (forward-secret AEAD suites only) and 1.3; asks for no
 // certificate. A client is shown the first certificate that is for the server it names (SNI; "*."
 // stands for one label), else the first of all. A client resumes its session by ticket, or by a
