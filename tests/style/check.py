@@ -5,6 +5,7 @@ Usage: check.py ROOT
 
 Prints FILE:LINE: PROBLEM for each violation and exits with 1 when there was one.
   - includes point downwards: quorum < topology, security < region < gateway
+  - gateway/client/, which others link, uses quorum, security and the clock only
   - quorum/ is pure: standard headers and quorum headers only; no clock, socket, file, thread, log
   - files have at most 500 lines, functions 70 (by matching braces), lines 100 columns
   - headers start with #pragma once; no test is skipped or disabled; nothing is left for later
@@ -21,6 +22,8 @@ ALLOWED = {
     "region": {"region", "topology", "security", "quorum"},
     "gateway": {"gateway", "region", "topology", "security", "quorum"},
 }
+# A part of a layer that sees less than the layer: folder, and what it may include.
+APART = {"gateway/client": ("gateway/client/", "quorum/", "security/", "region/clock.h")}
 PURE_HEADERS = {
     "algorithm", "array", "bit", "charconv", "chrono", "compare", "concepts", "cstddef", "cstdint",
     "deque", "functional", "initializer_list", "iterator", "limits", "list", "map", "memory",
@@ -115,6 +118,9 @@ class Checker:
             target = own.split("/")[0] if own else None
             if target in (*ALLOWED, "tests") and target not in ALLOWED[layer]:
                 self.report(name, number, f"{layer} must not include {own}")
+            for folder, allowed in APART.items():
+                if name.startswith(folder + "/") and own and not own.startswith(allowed):
+                    self.report(name, number, f"{folder} must not include {own}")
             if own and "/" not in own and (self.root / name).with_name(own).exists():
                 self.report(name, number, f"include from the root: {layer}/{own}")
             if layer != "quorum":
