@@ -7,6 +7,7 @@ namespace regent {
 void HttpExchange::on_upstream_data(Upstream&, std::string_view data) {
   touch();
   if (phase_ == Phase::sending && !read_answer_head(data)) return;
+  if (phase_ == Phase::tunnel) return relay_tunnel(data);
   relay_answer_body(data);
 }
 
@@ -52,9 +53,15 @@ void HttpExchange::malformed_answer(std::string_view reason) {
 // False when the exchange has taken another turn.
 bool HttpExchange::accept_head(std::string_view head, std::string_view rest, bool& final) {
   const HeadProblem problem = answer_.parse(head);
-  if (problem || answer_.status == 101 || answer_.status < 100) {
+  const bool switching = answer_.status == 101;
+  if (problem || answer_.status < 100 || (switching && !switches_as_asked())) {
     malformed_answer(problem ? problem.reason : "an unexpected status");
     return false;
+  }
+  if (switching) {
+    final = true;
+    open_tunnel();
+    return phase_ == Phase::tunnel;
   }
   if (answer_.status < 200) {
     const bool wanted = answer_.status != 100 || expects_continue_;
@@ -98,6 +105,10 @@ void HttpExchange::relay_answer_body(std::string_view data) {
   }
   if (answer_body_.done()) return finish_answer(data.empty());
   flush_answer();
+  pause_fast_upstream();
+}
+
+void HttpExchange::pause_fast_upstream() {
   if (!upstream_paused_ && !client_gone_ && client_.queued_bytes() > kHighWaterBytes) {
     upstream_paused_ = true;
     upstream_->pause_reading();
@@ -124,8 +135,7 @@ void HttpExchange::break_answer() {
   release_upstream(false);
   leave_write();
   phase_ = Phase::idle;
-  context_.observer.request_done(facts_.service, request_class_, answer_code_,
-                                 std::chrono::duration<double>(boot_now() - started_).count());
+  context_.observer.request_done(facts_.service, request_class_, answer_code_, seconds_so_far());
   client_.answer_broken();
 }
 
@@ -145,7 +155,7 @@ void HttpExchange::refused_by_gateway(std::string_view rest) {
 
 void HttpExchange::on_upstream_drained(Upstream&) {
   touch();
-  if (!body_paused_ || (phase_ != Phase::sending && phase_ != Phase::answering)) return;
+  if (!body_paused_ || phase_ < Phase::sending) return;
   body_paused_ = false;
   client_.resume_body();
 }
@@ -155,6 +165,7 @@ void HttpExchange::on_upstream_fenced(Upstream&) {
 }
 
 void HttpExchange::on_upstream_closed(Upstream& from, bool orderly, const Error& reason) {
+  if (phase_ == Phase::tunnel) return orderly ? upstream_ended_tunnel() : cut_tunnel();
   if (phase_ == Phase::answering) {
     if (!orderly || !answer_body_.ends_with_connection()) return break_answer();
     return finish_answer(false);

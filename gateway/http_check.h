@@ -59,6 +59,9 @@ struct SplitTarget {
 };
 SplitTarget split_target(std::string_view target);
 
+// Without the spaces and tabs around it.
+std::string_view trimmed(std::string_view text);
+
 // ASCII only.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 bool starts_ignoring_case(std::string_view text, std::string_view lower_case_prefix);

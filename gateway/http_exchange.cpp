@@ -14,10 +14,6 @@ constexpr std::size_t kJoinBytes = 16 * 1024;
 constexpr const char* kNoPrimary = "no primary region is known at present; try again";
 constexpr Duration kForwardRetry = std::chrono::milliseconds(50);
 
-double seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 }  // namespace
 
 HttpExchange::HttpExchange(ProxyContext& context, ExchangeClient& client)
@@ -39,6 +35,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   expects_continue_ = head.expects_continue;
   repeatable_ = !is_write() || head.has_idempotency_key;
   chunked_ = head.chunked;
+  upgrade_.assign(head.upgrade);
   head_.clear();
   append_request_base(head_, head, {facts.client_address, facts.tls, facts.from_gateway});
   head_base_ = head_.size();
@@ -191,14 +188,25 @@ bool HttpExchange::send_head_and_body() {
 // The one place that says whether bytes of a write may go to a backend of this region: the first
 // only while new writes are taken, the others while the same reign's lease lasts.
 bool HttpExchange::may_send(bool first) {
+  if (phase_ == Phase::tunnel) {
+    context_.writes.enter();
+    if (tunnel_->holds()) return true;  // until send_over()
+    context_.writes.leave();
+    return false;
+  }
   const Route& route = context_.route.get();
   const Instant now = boot_now();
   if (route.epoch != epoch_) return false;
   return first ? route.serves_writes(now) : now < route.serve_until;
 }
 
+void HttpExchange::send_over() {
+  if (phase_ == Phase::tunnel) context_.writes.leave();
+}
+
 void HttpExchange::fenced() {
   context_.observer.fenced();
+  if (phase_ == Phase::tunnel) return cut_tunnel();
   if (phase_ == Phase::answering) return break_answer();
   const bool nothing_sent = !upstream_->sent_any();
   maybe_taken_ |= is_write() && !nothing_sent;
@@ -233,6 +241,7 @@ void HttpExchange::client_body(std::string_view data) {
 
 void HttpExchange::client_body_end(std::span<const HeaderField> trailers) {
   if (phase_ == Phase::idle) return;
+  if (phase_ == Phase::tunnel) return client_ended_tunnel();
   body_done_ = true;
   if (!chunked_) return;
   std::string& out = replayable_ ? body_ : context_.scratch;
@@ -243,7 +252,7 @@ void HttpExchange::client_body_end(std::span<const HeaderField> trailers) {
 }
 
 void HttpExchange::send_body(std::string_view wire) {
-  if (phase_ != Phase::sending && phase_ != Phase::answering) return;
+  if (phase_ < Phase::sending) return;
   if (!upstream_->send(wire)) return fenced();
   if (replayable_ && body_.size() > kReplayBytes) {
     replayable_ = false;
@@ -271,6 +280,10 @@ void HttpExchange::retry_or_fail(bool nothing_sent, const Error& reason) {
 bool HttpExchange::client_gone() {
   client_gone_ = true;
   if (phase_ == Phase::idle) return false;
+  if (phase_ == Phase::tunnel) {
+    abandon_tunnel();
+    return false;
+  }
   const bool write_is_out = counted_ && phase_ == Phase::sending && body_done_ &&
                             upstream_->sent_any() && upstream_->queued_bytes() == 0;
   if (write_is_out) {
@@ -283,8 +296,7 @@ bool HttpExchange::client_gone() {
   leave_held();
   leave_write();
   phase_ = Phase::idle;
-  context_.observer.request_done(facts_.service, request_class_, 499,
-                                 seconds(boot_now() - started_));
+  context_.observer.request_done(facts_.service, request_class_, 499, seconds_so_far());
   return false;
 }
 
@@ -301,7 +313,12 @@ void HttpExchange::client_failed(const GatewayError& error) {
   fail(error);
 }
 
+void HttpExchange::route_changed() {
+  if (phase_ == Phase::tunnel && !tunnel_->holds()) tunnel_->right_ended();
+}
+
 void HttpExchange::tick(Instant now) {
+  if (phase_ == Phase::tunnel) return tick_tunnel(now);
   if (phase_ != Phase::sending && phase_ != Phase::answering) return;
   const bool incomplete = !body_done_ || upstream_->queued_bytes() > 0;
   if (counted_ && incomplete && !may_send(!upstream_->sent_any())) return fenced();
@@ -310,11 +327,7 @@ void HttpExchange::tick(Instant now) {
     return retry_or_fail(!upstream_->sent_any(),
                          {ErrorCode::unavailable, "the link to the primary region was lost"});
   }
-  if (upstream_paused_) {  // it is the client that is slow
-    const std::size_t queued = client_.queued_bytes();
-    if (queued < client_queue_) touch();
-    client_queue_ = queued;
-  }
+  note_slow_client();
   const Duration quiet = now - progress_;
   const ProxyLimits& limits = context_.limits;
   if (phase_ == Phase::answering) {
@@ -334,12 +347,25 @@ void HttpExchange::tick(Instant now) {
   fail({504, "backend_timeout", "the backend did not answer in time", is_write()});
 }
 
+// While the other side waits for the client, what the client takes is what moves.
+void HttpExchange::note_slow_client() {
+  if (!upstream_paused_) return;
+  const std::size_t queued = client_.queued_bytes();
+  if (queued < client_queue_) touch();
+  client_queue_ = queued;
+}
+
 void HttpExchange::abandon() {
   if (phase_ == Phase::idle) return;
+  if (phase_ == Phase::tunnel) return cut_tunnel();
   if (phase_ == Phase::answering) return break_answer();
   const bool sent = upstream_ && upstream_->sent_any();
   fail({sent ? 502U : 503U, sent ? "backend_closed" : "no_primary", "this gateway is stopping",
         sent && is_write(), !sent});
+}
+
+double HttpExchange::seconds_so_far() const {
+  return std::chrono::duration<double>(boot_now() - started_).count();
 }
 
 void HttpExchange::fail(GatewayError error) {
@@ -355,8 +381,7 @@ void HttpExchange::fail(GatewayError error) {
 
 void HttpExchange::done(unsigned code) {
   phase_ = Phase::idle;
-  context_.observer.request_done(facts_.service, request_class_, code,
-                                 seconds(boot_now() - started_));
+  context_.observer.request_done(facts_.service, request_class_, code, seconds_so_far());
   client_.exchange_done();
 }
 

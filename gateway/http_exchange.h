@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,6 +63,8 @@ class HttpExchange final : private UpstreamUser, private SendGate {
 
   // Tries to place a held request; true when it is not held any more.
   bool retry(Instant now, bool route_changed);
+  // The route has changed: ends a tunnel that lost its right.
+  void route_changed();
   // Looks at the time limits.
   void tick(Instant now);
   bool active() const { return phase_ != Phase::idle; }
@@ -69,7 +72,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void abandon();
 
  private:
-  enum class Phase : std::uint8_t { idle, begun, held, sending, answering };
+  enum class Phase : std::uint8_t { idle, begun, held, sending, answering, tunnel };
 
   // Placing and sending: http_exchange.cpp.
   void place_request();
@@ -83,6 +86,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void fenced();
   void retry_or_fail(bool nothing_sent, const Error& reason);
   bool may_send(bool first) override;
+  void send_over() override;
 
   // Answering: http_answer.cpp.
   void on_upstream_data(Upstream& from, std::string_view data) override;
@@ -94,16 +98,43 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool accept_head(std::string_view head, std::string_view rest, bool& final);
   void begin_answer();
   void relay_answer_body(std::string_view data);
+  void pause_fast_upstream();
   void flush_answer();
   void finish_answer(bool nothing_left);
   void break_answer();
   void refused_by_gateway(std::string_view rest);
 
+  // After an upgrade: http_tunnel.cpp. Bytes to a backend stay guarded, each send is counted in
+  // WritesInFlight while it lasts, and the tunnel is cut when the right to serve ends.
+  class Tunnel final : public RightWatch::Holder {
+   public:
+    Tunnel(HttpExchange& exchange, const ServingRight& right);
+    ~Tunnel() override;
+    Tunnel(const Tunnel&) = delete;
+    Tunnel& operator=(const Tunnel&) = delete;
+    bool holds() const;
+    void right_ended() override;
+
+   private:
+    HttpExchange& exchange_;
+  };
+  bool switches_as_asked() const;
+  void open_tunnel();
+  void relay_tunnel(std::string_view data);
+  void client_ended_tunnel();
+  void upstream_ended_tunnel();
+  void close_tunnel();
+  void abandon_tunnel();
+  void cut_tunnel();
+  void tick_tunnel(Instant now);
+
+  double seconds_so_far() const;
   void fail(GatewayError error);
   void done(unsigned code);
   void release_upstream(bool reusable);
   void leave_write();
   void leave_held();
+  void note_slow_client();
   bool is_write() const { return request_class_ == RequestClass::write; }
   const Service& service() const { return *service_; }
   void touch() { progress_ = std::max(progress_, context_.tick_now); }
@@ -121,6 +152,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool expects_continue_ = false;
   bool repeatable_ = false;  // a read, or it carries an Idempotency-Key
   bool chunked_ = false;     // its body
+  std::string upgrade_;      // protocols it offers to switch to
   std::string head_;         // all attempts' part, then this attempt's
   std::size_t head_base_ = 0;
   std::string body_;  // as sent on the wire, from the start, while replayable_
@@ -155,6 +187,10 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool upstream_paused_ = false;
   std::size_t client_queue_ = 0;  // while paused, at the last tick
   bool client_gone_ = false;
+
+  // The tunnel; body_done_ says whether the client's direction has ended.
+  std::optional<Tunnel> tunnel_;
+  bool upstream_ended_ = false;
   unsigned answer_code_ = 0;
 };
 

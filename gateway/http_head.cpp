@@ -17,28 +17,66 @@ std::string_view view(BeastView text) {
   return {text.data(), text.size()};
 }
 
-void add_connection_options(std::string_view list, MessageHead& head) {
+// Calls f(element) for each element of a comma-separated list that is not empty.
+template <typename F>
+void for_each_element(std::string_view list, F f) {
   while (!list.empty()) {
-    const std::size_t comma = list.find(',');
-    std::string_view option = list.substr(0, comma);
-    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
-    while (!option.empty() && (option.front() == ' ' || option.front() == '\t')) {
-      option.remove_prefix(1);
-    }
-    while (!option.empty() && (option.back() == ' ' || option.back() == '\t')) {
-      option.remove_suffix(1);
-    }
-    if (option.empty() || equals_ignoring_case(option, "close") ||
-        equals_ignoring_case(option, "keep-alive")) {
-      continue;
-    }
-    head.connection_options.push_back(option);
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const std::string_view element = trimmed(list.substr(0, comma));
+    list.remove_prefix(std::min(list.size(), comma + 1));
+    if (!element.empty()) f(element);
   }
+}
+
+bool names(const std::vector<std::string_view>& options, std::string_view name) {
+  return std::ranges::any_of(
+      options, [name](std::string_view option) { return equals_ignoring_case(option, name); });
+}
+
+// The protocols that the message really offers; see MessageHead::upgrade.
+std::string_view offered_upgrade(const MessageHead& head) {
+  if (!head.http11 || !names(head.connection_options, "upgrade")) return {};
+  std::string_view offered;
+  for (const HeaderField& field : head.fields) {
+    if (field.id != FieldId::upgrade) continue;
+    if (!offered.empty()) return {};
+    offered = field.value;
+  }
+  bool served = true;
+  for_each_element(offered, [&](std::string_view protocol) {
+    served = served && !equals_ignoring_case(protocol, "h2c");
+  });
+  return served ? offered : std::string_view();
+}
+
+// All that Connection says. The parser's word on keep-alive also wants the body's length to be
+// known; that is looked at where the body is framed.
+void read_connection(MessageHead& head) {
+  bool close = false;
+  bool keep = false;
+  for (const HeaderField& field : head.fields) {
+    if (field.id != FieldId::connection) continue;
+    for_each_element(field.value, [&](std::string_view option) {
+      if (equals_ignoring_case(option, "close")) {
+        close = true;
+      } else if (equals_ignoring_case(option, "keep-alive")) {
+        keep = true;
+      } else {
+        head.connection_options.push_back(option);
+      }
+    });
+  }
+  head.keep_alive = !close && (head.http11 || keep);
+  head.upgrade = offered_upgrade(head);
+}
+
+bool keeps_its_meaning(const HeaderField& field) {
+  return starts_ignoring_case(field.name, "x-forwarded-") || is_regent_header(field) ||
+         equals_ignoring_case(field.name, "idempotency-key");
 }
 
 void add_field(MessageHead& head, FieldId id, std::string_view name, std::string_view value) {
   head.fields.push_back({id, name, value});
-  if (id == FieldId::connection) add_connection_options(value, head);
   if (id == FieldId::content_length) {
     std::uint64_t length = 0;
     std::from_chars(value.data(), value.data() + value.size(), length);
@@ -144,6 +182,17 @@ bool is_regent_header(const HeaderField& field) {
          (field.name[kPrefix] == '-' || field.name[kPrefix] == '_');
 }
 
+bool lists_each_of(std::string_view list, std::string_view elements) {
+  bool all = true;
+  for_each_element(elements, [&](std::string_view wanted) {
+    bool found = false;
+    for_each_element(
+        list, [&](std::string_view one) { found = found || equals_ignoring_case(one, wanted); });
+    all = all && found;
+  });
+  return all;
+}
+
 bool MessageHead::hop_by_hop(const HeaderField& field) const {
   switch (field.id) {
     case FieldId::connection:
@@ -154,15 +203,14 @@ bool MessageHead::hop_by_hop(const HeaderField& field) const {
     case FieldId::transfer_encoding:
     case FieldId::content_length:
     case FieldId::upgrade:
+    case FieldId::http2_settings:
     case FieldId::proxy_authenticate:
     case FieldId::proxy_authorization:
       return true;
     case FieldId::host:
       return false;
     default:
-      return std::any_of(
-          connection_options.begin(), connection_options.end(),
-          [&](std::string_view option) { return equals_ignoring_case(option, field.name); });
+      return names(connection_options, field.name) && !keeps_its_meaning(field);
   }
 }
 
@@ -174,7 +222,8 @@ HeadProblem RequestHead::parse(std::string_view head) {
   service = {};
   RequestParser parser(*this);
   if (!parser.run(head)) return {400, "the head of the request is malformed"};
-  keep_alive = parser.keep_alive();
+  read_connection(*this);
+  if (!upgrade.empty()) request_class = RequestClass::write;
   if (parser.bad_expectation_) return {417, "the only expectation known here is 100-continue"};
   if (!http11) expects_continue = false;
   return {};
@@ -186,23 +235,7 @@ HeadProblem ResponseHead::parse(std::string_view head) {
   refused = false;
   ResponseParser parser(*this);
   if (!parser.run(head)) return {502, "the head of the answer is malformed"};
-  // What the parser says of keep-alive also wants the body's length to be known; that is looked
-  // at where the body is framed.
-  bool close = false;
-  bool keep = false;
-  for (const HeaderField& field : fields) {
-    if (field.id != FieldId::connection) continue;
-    for (std::string_view list = field.value; !list.empty();) {
-      const std::size_t comma = std::min(list.find(','), list.size());
-      std::string_view option = list.substr(0, comma);
-      list.remove_prefix(std::min(list.size(), comma + 1));
-      while (option.starts_with(' ')) option.remove_prefix(1);
-      while (option.ends_with(' ')) option.remove_suffix(1);
-      close |= equals_ignoring_case(option, "close");
-      keep |= equals_ignoring_case(option, "keep-alive");
-    }
-  }
-  keep_alive = http11 ? !close : keep && !close;
+  read_connection(*this);
   return {};
 }
 

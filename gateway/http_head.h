@@ -30,15 +30,20 @@ struct MessageHead {
   std::optional<std::uint64_t> content_length;
   std::vector<HeaderField> fields;
   std::vector<std::string_view> connection_options;  // named in Connection, but close, keep-alive
+  // The protocols of Upgrade, if the message really offers or makes a switch: HTTP/1.1, the header
+  // once, Connection names it, and no h2c among them, which is not served here. Else empty.
+  std::string_view upgrade;
 
   // Whether this field concerns only the connection it came on (RFC 9110, 7.6.1), or is framing,
-  // which is written anew for each side.
+  // which is written anew for each side. Naming it in Connection does not make that of Host,
+  // X-Forwarded-*, Regent-* and Idempotency-Key: others rely on these.
   bool hop_by_hop(const HeaderField& field) const;
 };
 
 struct RequestHead : MessageHead {
   std::string_view method;
   std::string_view target;  // as sent
+  // By the method; a write if it asks for an upgrade, for that may carry anything.
   RequestClass request_class = RequestClass::write;
   bool is_head = false;
   bool expects_continue = false;
@@ -60,5 +65,8 @@ struct ResponseHead : MessageHead {
 
 // Regent's own headers: only gateways set them.
 bool is_regent_header(const HeaderField& field);
+
+// Whether each element of one list of names is in the other, whatever the case.
+bool lists_each_of(std::string_view list, std::string_view elements);
 
 }  // namespace regent

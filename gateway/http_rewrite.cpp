@@ -40,6 +40,12 @@ void append_target(std::string& out, std::string_view method, std::string_view t
   out.append(split.path);
 }
 
+// An upgrade is passed on as the one thing that Connection may name (RFC 9110, 7.8).
+void append_upgrade(std::string& out, std::string_view protocols) {
+  out.append("Connection: Upgrade\r\n");
+  append_field(out, "Upgrade", protocols);
+}
+
 void append_connection(std::string& out, bool http11, bool keep_alive) {
   if (!keep_alive) {
     out.append("Connection: close\r\n");
@@ -100,11 +106,12 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
   } else if (head.content_length) {
     append_field(out, "Content-Length", *head.content_length);
   }
+  if (!head.upgrade.empty()) append_upgrade(out, head.upgrade);
   if (!origin.from_gateway) {
     out.append("X-Forwarded-For: ");
     for (const HeaderField& field : head.fields) {
       if (forwarded_for == 0) break;
-      if (is_forwarded_for(field) && !head.hop_by_hop(field)) {
+      if (is_forwarded_for(field)) {
         out.append(field.value).append(", ");
       }
     }
@@ -122,7 +129,7 @@ void append_request_end(std::string& out, Epoch epoch, std::string_view region,
 }
 
 bool answer_has_body(const ResponseHead& head, bool is_head) {
-  return !is_head && head.status != 204 && head.status != 304;
+  return !is_head && head.status >= 200 && head.status != 204 && head.status != 304;
 }
 
 bool forwarded_to_client(const ResponseHead& head, const HeaderField& field, bool from_gateway) {
@@ -147,6 +154,7 @@ void append_answer_head(std::string& out, const ResponseHead& head,
   }
   switch (options.framing) {
     case AnswerFraming::none:  // what HEAD or a 304 says of a body that is not sent
+      if (head.status == 101) break;
       if (head.content_length && head.status != 204) {
         append_field(out, "Content-Length", *head.content_length);
       } else if (head.chunked && head.status != 204 && options.client_http11) {
@@ -166,7 +174,11 @@ void append_answer_head(std::string& out, const ResponseHead& head,
     append_served_by(out, options.meta.epoch, options.meta.region);
     if (options.meta.stale) out.append("Regent-Stale: true\r\n");
   }
-  append_connection(out, options.client_http11, options.keep_alive);
+  if (head.status == 101) {
+    append_upgrade(out, head.upgrade);
+  } else {
+    append_connection(out, options.client_http11, options.keep_alive);
+  }
   out.append("\r\n", 2);
 }
 

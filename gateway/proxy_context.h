@@ -13,6 +13,7 @@
 #include "gateway/request_observer.h"
 #include "gateway/route.h"
 #include "gateway/service_table.h"
+#include "gateway/serving_right.h"
 #include "region/event_loop.h"
 #include "region/log_limiter.h"
 #include "security/credentials.h"
@@ -103,6 +104,7 @@ struct ProxyContext {
   const ProxyLimits limits;
   PlaneTotals& totals;
   HeldRequests held{limits, totals, observer};
+  RightWatch rights{loop, route};
   // Of the last tick: good enough for time limits, and costs no clock read for each event.
   Instant tick_now{};
   bool stopping = false;

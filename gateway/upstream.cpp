@@ -62,6 +62,14 @@ class BackendConnection final : public Upstream, private SocketHandler {
     }
     return true;
   }
+  bool finish() override {
+    finishing_ = true;
+    return finish_if_flushed();
+  }
+  void reset_on_close() override {
+    const linger drop{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &drop, sizeof drop);
+  }
   std::size_t queued_bytes() const override { return queue_.size() - queue_sent_; }
   void pause_reading() override { set_paused(true); }
   void resume_reading() override { set_paused(false); }
@@ -80,12 +88,14 @@ class BackendConnection final : public Upstream, private SocketHandler {
   SendResult send_now(std::string_view data) {
     if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return {0, true};
     const ssize_t sent = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const int error = errno;
+    if (gate_ != nullptr) gate_->send_over();
     if (sent >= 0) {
       sent_any_ = sent_any_ || sent > 0;
       return {static_cast<std::size_t>(sent), false};
     }
     // What the peer said before it went away is still to be read; reading finds the end as well.
-    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) broken_ = true;
+    if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR) broken_ = true;
     return {};
   }
 
@@ -97,6 +107,7 @@ class BackendConnection final : public Upstream, private SocketHandler {
     if (got > 0) {
       user_->on_upstream_data(*this, {buffer.data(), static_cast<std::size_t>(got)});
     } else if (got == 0) {
+      ended_ = true;
       close(true, "the other side closed the connection");
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
       close(false, std::strerror(errno));
@@ -115,6 +126,7 @@ class BackendConnection final : public Upstream, private SocketHandler {
     queue_.clear();
     queue_sent_ = 0;
     watch();
+    if (!finish_if_flushed()) return user_->on_upstream_fenced(*this);
     user_->on_upstream_drained(*this);
   }
 
@@ -136,18 +148,34 @@ class BackendConnection final : public Upstream, private SocketHandler {
     return true;
   }
 
+  // The end of the stream is something said, too, and needs the gate's leave.
+  bool finish_if_flushed() {
+    if (!finishing_ || !connected_ || !queue_.empty() || broken_) return true;
+    if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return false;
+    ::shutdown(fd_, SHUT_WR);
+    if (gate_ != nullptr) gate_->send_over();
+    return true;
+  }
+
   void set_paused(bool paused) {
     if (paused_ == paused) return;
     paused_ = paused;
     watch();
   }
   void watch() {
-    loop_.watch(socket_, *this, !paused_, !connected_ || (!queue_.empty() && !broken_));
+    const bool write = !connected_ || (!queue_.empty() && !broken_);
+    // With both directions shut a socket signals a hang-up for ever.
+    if (ended_ && !write) return loop_.unwatch(socket_);
+    loop_.watch(socket_, *this, !paused_ && !ended_, write);
   }
 
-  // The user usually destroys this object inside the call.
+  // The user usually destroys this object inside the call. After an orderly end it may send on.
   void close(bool orderly, const char* why) {
-    loop_.unwatch(socket_);
+    if (orderly) {
+      watch();
+    } else {
+      loop_.unwatch(socket_);
+    }
     user_->on_upstream_closed(*this, orderly,
                               {ErrorCode::unavailable, peer_.toString() + ": " + why});
   }
@@ -161,6 +189,8 @@ class BackendConnection final : public Upstream, private SocketHandler {
   bool connected_ = false;
   bool paused_ = false;
   bool broken_ = false;
+  bool ended_ = false;  // the other side's stream
+  bool finishing_ = false;
 };
 
 // Not guarded: the other gateway checks its own right before anything goes to a backend.
@@ -182,6 +212,12 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
     }
     return true;
   }
+  // Only a connected one carries what can be half-closed.
+  bool finish() override {
+    stream_->finish();
+    return true;
+  }
+  void reset_on_close() override {}
   std::size_t queued_bytes() const override { return waiting_.size() + stream_->queued_bytes(); }
   void pause_reading() override { stream_->pause_reading(); }
   void resume_reading() override { stream_->resume_reading(); }
@@ -207,7 +243,8 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
   }
   void on_drained() override { user_->on_upstream_drained(*this); }
   void on_closed(const Error& reason) override {
-    if (!ended_) user_->on_upstream_closed(*this, false, reason);
+    // After an orderly end this is heard only by a user that has gone on sending.
+    user_->on_upstream_closed(*this, false, reason);
   }
 
   std::unique_ptr<Stream> stream_;

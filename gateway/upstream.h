@@ -23,6 +23,8 @@ class SendGate {
   virtual ~SendGate() = default;
   // first: nothing of this request has been sent yet.
   virtual bool may_send(bool first) = 0;
+  // The system call that was allowed is over.
+  virtual void send_over() {}
 };
 
 // Who uses the connection at present. It may destroy the connection inside any of these calls.
@@ -35,7 +37,7 @@ class UpstreamUser {
   virtual void on_upstream_drained(Upstream& from) = 0;
   // The gate said no to bytes that were queued.
   virtual void on_upstream_fenced(Upstream& from) = 0;
-  // Over. orderly: the other side ended its stream after all its data.
+  // Over. orderly: the other side ended its stream after all its data; it may still read.
   virtual void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) = 0;
 };
 
@@ -47,6 +49,10 @@ class Upstream {
 
   // Sends or queues. False when the gate said no; then nothing of `data` was sent.
   [[nodiscard]] virtual bool send(std::string_view data) = 0;
+  // Half-close, after what is queued: nothing is sent any more. False when the gate said no.
+  [[nodiscard]] virtual bool finish() = 0;
+  // When it is closed, what the kernel has not sent yet is dropped.
+  virtual void reset_on_close() = 0;
   virtual std::size_t queued_bytes() const = 0;
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
