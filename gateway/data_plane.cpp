@@ -161,9 +161,11 @@ Status DataPlane::State::listen() {
                 {{"service", service.name}, {"reason", "this version serves http services only"}});
       continue;
     }
-    if (!service.tls_cert.empty()) {
-      auto tls = ServerCertificates::load({{service.tls_cert, service.tls_key}},
-                                          {service.name, {"http/1.1"}, tickets});
+    if (!service.tls.empty()) {
+      std::vector<ServerCertificateFiles> files;
+      for (const TlsFiles& pair : service.tls) files.push_back({pair.cert, pair.key});
+      auto tls =
+          ServerCertificates::load(std::move(files), {service.name, {"http/1.1"}, tickets});
       if (!tls) return tls.error();
       entry.tls = std::move(*tls);
     }

@@ -163,7 +163,7 @@ std::optional<Duration> Field::duration(Duration min, Duration max) const {
   return value;
 }
 
-std::optional<std::uint64_t> Field::bytes() const {
+std::optional<std::uint64_t> Field::bytes(std::string_view hint) const {
   const auto scalar = text();
   if (!scalar) return std::nullopt;
   const Quantity quantity = split_quantity(*scalar);
@@ -181,7 +181,7 @@ std::optional<std::uint64_t> Field::bytes() const {
                                   [&](const auto& known) { return known.first == quantity.unit; });
   const auto count = digits_value(quantity.digits);
   if (unit == std::end(kUnits) || !count || *count == 0 || *count > (1ULL << 30U)) {
-    error("must be a number of bytes such as 1048576, 512KiB or 10MB (leave it out for no limit)");
+    error("must be a number of bytes such as 1048576, 512KiB or 10MB" + std::string(hint));
     return std::nullopt;
   }
   return *count * unit->second;

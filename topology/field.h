@@ -31,8 +31,8 @@ class Field {
   std::optional<std::uint64_t> integer(std::uint64_t min, std::uint64_t max) const;
   // A whole number and one of ms, s, m; min..max.
   std::optional<Duration> duration(Duration min, Duration max) const;
-  // A whole number, or one with B, KB, MB, GB, KiB, MiB or GiB; at least 1.
-  std::optional<std::uint64_t> bytes() const;
+  // A whole number, or one with B, KB, MB, GB, KiB, MiB or GiB; at least 1. `hint` ends the error.
+  std::optional<std::uint64_t> bytes(std::string_view hint = "") const;
   std::optional<bool> boolean() const;
   // HOST, HOST:PORT or a map with only `address`; `default_port` 0: the port must be given.
   std::optional<Address> address(std::uint16_t default_port) const;

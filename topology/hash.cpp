@@ -25,7 +25,7 @@ class Canonical {
 
  private:
   // Raised with every change of what is written below.
-  std::string out_ = "regent topology 1;";
+  std::string out_ = "regent topology 2;";
 };
 
 void write_region(const Topology& topology, const TopologyRegion& region, Canonical& out) {
@@ -59,6 +59,19 @@ void write_region(const Topology& topology, const TopologyRegion& region, Canoni
   if (region.redis) out.address(*region.redis);
 }
 
+void write_limits(const Service& service, Canonical& out) {
+  out.time(service.timeouts.head);
+  out.time(service.timeouts.body);
+  out.time(service.timeouts.connect);
+  out.time(service.timeouts.answer);
+  out.time(service.timeouts.idle);
+  out.number(service.backend_limits.connections);
+  out.number(service.backend_limits.queue);
+  out.time(service.backend_limits.queue_wait);
+  out.number(service.ejection.failures);
+  out.time(service.ejection.duration);
+}
+
 void write_service(const Service& service, Canonical& out) {
   out.text(service.name);
   out.number(static_cast<std::uint64_t>(service.protocol));
@@ -68,8 +81,12 @@ void write_service(const Service& service, Canonical& out) {
   out.number(service.min_backends);
   out.number(service.max_body_bytes);
   out.number(service.proxy_protocol ? 1 : 0);
-  out.text(service.tls_cert);
-  out.text(service.tls_key);
+  out.number(service.tls.size());
+  for (const TlsFiles& files : service.tls) {
+    out.text(files.cert);
+    out.text(files.key);
+  }
+  write_limits(service, out);
   out.text(service.health.path);
   out.time(service.health.interval);
   out.time(service.health.timeout);
@@ -80,6 +97,14 @@ void write_service(const Service& service, Canonical& out) {
     out.number(region.size());
     for (const Address& backend : region) out.address(backend);
   }
+}
+
+void write_traffic(const Traffic& traffic, Canonical& out) {
+  out.number(traffic.threads);
+  out.number(traffic.max_connections);
+  out.number(traffic.max_held);
+  out.number(traffic.max_held_bytes);
+  out.time(traffic.stop_limit);
 }
 
 std::string sha256_hex(const std::string& bytes) {
@@ -110,6 +135,7 @@ std::string hash_topology(const Topology& topology) {
   out.time(topology.failback.hold_down);
   out.number(topology.regions.size());
   for (const TopologyRegion& region : topology.regions) write_region(topology, region, out);
+  write_traffic(topology.traffic, out);
   out.number(topology.services.size());
   for (const Service& service : topology.services) write_service(service, out);
   return "sha256:" + sha256_hex(out.bytes());

@@ -44,8 +44,8 @@ DefaultPorts parse_ports(const Field& field) {
 }
 
 void parse_root(const Field& root, Topology& topology) {
-  const Section section(
-      root, {"cluster", "version", "quorum", "timing", "failback", "ports", "regions", "services"});
+  const Section section(root, {"cluster", "version", "quorum", "timing", "failback", "ports",
+                               "regions", "traffic", "services"});
   if (const auto field = section.need("cluster")) {
     if (const auto name = field->text()) {
       if (const auto problem = name_problem(*name)) field->error(*problem);
@@ -63,6 +63,7 @@ void parse_root(const Field& root, Topology& topology) {
   DefaultPorts ports;
   if (const auto field = section.find("ports")) ports = parse_ports(*field);
   if (const auto field = section.need("regions")) parse_regions(*field, ports, topology);
+  if (const auto field = section.find("traffic")) parse_traffic(*field, topology.traffic);
   if (const auto field = section.find("services")) parse_services(*field, topology);
 }
 

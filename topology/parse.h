@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxTopologyNodes = 10'000;
 inline constexpr std::size_t kMaxZonesPerRegion = 1000;
 inline constexpr std::size_t kMaxBackendsPerRegion = 1000;
 inline constexpr std::size_t kMaxTopologyServices = 100;
+inline constexpr std::size_t kMaxCertificatesPerService = 100;
 
 struct DefaultPorts {
   std::uint16_t peer = 7400;
@@ -30,6 +31,11 @@ struct DefaultPorts {
 // and left out or at its default.
 void parse_regions(const Field& field, const DefaultPorts& ports, Topology& topology);
 void parse_services(const Field& field, Topology& topology);
+void parse_traffic(const Field& field, Traffic& traffic);
+// The limits of one service, whose protocol is known.
+void parse_timeouts(const Field& field, Service& service);
+void parse_backend_limits(const Field& field, BackendLimits& limits);
+void parse_ejection(const Field& field, Ejection& ejection);
 
 // What can only be seen on the whole: errors, and advice as warnings.
 void check_topology(const Topology& topology, Findings& findings);

@@ -87,6 +87,35 @@ struct HealthCheck {
   std::uint32_t fall = 3;
 };
 
+// How long each phase may take, all above 0. A tcp service knows `connect` and `idle` only.
+struct Timeouts {
+  Duration head{std::chrono::seconds(30)};    // from a request's first byte to its complete head
+  Duration body{std::chrono::seconds(60)};    // the client sends nothing of its body
+  Duration connect{std::chrono::seconds(3)};  // to a backend or another gateway
+  Duration answer{std::chrono::seconds(60)};  // the backend says nothing
+  Duration idle{std::chrono::seconds(75)};    // http: between requests; tcp: nothing either way
+};
+
+// Of one backend, as one gateway sees it.
+struct BackendLimits {
+  std::uint32_t connections = 4096;  // at once; at least 1
+  std::uint32_t queue = 1024;        // requests that wait for one of them; 0: none waits
+  Duration queue_wait{std::chrono::seconds(5)};
+};
+
+// Failures in a row, of requests and not of health checks, that put a backend aside for a while.
+struct Ejection {
+  std::uint32_t failures = 5;  // 0: never
+  Duration duration{std::chrono::seconds(10)};
+};
+
+struct TlsFiles {  // PEM
+  std::string cert;
+  std::string key;
+
+  bool operator==(const TlsFiles&) const = default;
+};
+
 struct Service {
   std::string name;
   Protocol protocol = Protocol::http;
@@ -96,10 +125,23 @@ struct Service {
   std::uint32_t min_backends = 1;
   std::uint64_t max_body_bytes = 0;  // 0: unlimited
   bool proxy_protocol = false;       // tcp only: send a v2 header
-  std::string tls_cert;              // PEM files; empty: plain
-  std::string tls_key;
+  // http only. Empty: plain. The first is for clients that name no server or one that no other
+  // certificate is for.
+  std::vector<TlsFiles> tls;
+  Timeouts timeouts;
+  BackendLimits backend_limits;
+  Ejection ejection;
   HealthCheck health;
   std::vector<std::vector<Address>> backends;  // by RegionId
+};
+
+// Of one gateway, over all of its services.
+struct Traffic {
+  std::uint32_t threads = 0;  // of the data plane; 0: one a core
+  std::uint32_t max_connections = 16'384;
+  std::uint32_t max_held = 4096;  // requests that wait for a primary
+  std::uint64_t max_held_bytes = 64'000'000;
+  Duration stop_limit{std::chrono::seconds(5)};  // for what is under way when a gateway stops
 };
 
 struct Topology {
@@ -112,6 +154,7 @@ struct Topology {
   std::vector<TopologyRegion> regions;
   std::vector<TopologyNode> nodes;
   std::vector<TopologyGateway> gateways;
+  Traffic traffic;
   std::vector<Service> services;  // sorted by name; Redis' plain `gateways` field is the first
   QuorumTree tree;
 

@@ -85,14 +85,30 @@ void check_timing(const Topology& model, std::string_view text) {
   require(timing.clock_drift_ppm <= 100'000, "the clock drift is at most a tenth", text);
 }
 
+void check_limits(const Service& service, std::string_view text) {
+  for (const TlsFiles& files : service.tls) {
+    require(!files.cert.empty() && !files.key.empty(), "a certificate comes with its key", text);
+  }
+  require(service.tls.empty() || service.protocol == Protocol::http, "TLS is for http", text);
+  const Timeouts& timeouts = service.timeouts;
+  for (const Duration timeout :
+       {timeouts.head, timeouts.body, timeouts.connect, timeouts.answer, timeouts.idle}) {
+    require(timeout > Duration::zero(), "each time-out lets some time pass", text);
+  }
+  require(service.backend_limits.connections > 0, "a backend may have a connection", text);
+  require(service.ejection.duration > Duration::zero(), "ejection lasts", text);
+}
+
 void check_services(const Topology& model, std::string_view text) {
+  require(model.traffic.max_connections > 0 && model.traffic.max_held_bytes > 0 &&
+              model.traffic.stop_limit >= Duration::zero(),
+          "a gateway takes connections", text);
   std::string last;
   for (const Service& service : model.services) {
     require(is_name(service.name) && last < service.name, "services are sorted by name", text);
     last = service.name;
     require(service.port != 0, "a service has a port", text);
-    require(service.tls_cert.empty() == service.tls_key.empty(), "a certificate comes with its key",
-            text);
+    check_limits(service, text);
     require(service.health.interval > Duration::zero() && service.health.rise > 0 &&
                 service.health.fall > 0,
             "health checks have an interval and thresholds", text);

@@ -56,7 +56,7 @@ TEST(LoadTopology, ReadsTheWholeFormat) {
   EXPECT_EQ(orders.protocol, Protocol::http);
   EXPECT_EQ(orders.port, 8080);
   EXPECT_EQ(orders.hold, std::chrono::seconds(5));
-  EXPECT_EQ(orders.tls_cert, "FILE");
+  EXPECT_EQ(orders.tls, (std::vector<TlsFiles>{{"FILE", "FILE"}}));
   EXPECT_EQ(orders.health.path, "/health");
   EXPECT_EQ(orders.health.fall, 3U);
   ASSERT_EQ(orders.backends.size(), 3U);
@@ -131,6 +131,52 @@ TEST(LoadTopology, OptionalKeysOfServices) {
   EXPECT_EQ(t.services[2].max_body_bytes, 0U);
 }
 
+TEST(LoadTopology, LimitsHaveDefaultsAndCanBeSetOneByOne) {
+  const std::string regions =
+      "cluster: c\nregions: { r: { gateways: { g: a }, nodes: { n: a } } }\n";
+  const LoadedTopology plain =
+      parse_topology(regions +
+                         "services:\n  h: { port: 80, min_backends: 0 }\n"
+                         "  t: { port: 81, min_backends: 0, protocol: tcp }\n",
+                     "t.yaml");
+  ASSERT_EQ(all_messages(plain), "");
+  EXPECT_EQ(plain.topology.traffic.threads, 0U);
+  EXPECT_EQ(plain.topology.traffic.max_held_bytes, 64'000'000U);
+  EXPECT_EQ(plain.topology.services[0].timeouts.idle, std::chrono::seconds(75));
+  EXPECT_EQ(plain.topology.services[1].timeouts.idle, std::chrono::hours(1));
+  EXPECT_TRUE(plain.topology.services[0].tls.empty());
+
+  const LoadedTopology set = parse_topology(
+      regions +
+          "traffic: { threads: 3, max_connections: 10, max_held: 0, max_held_bytes: 1MB, "
+          "stop_limit: 0ms }\n"
+          "services:\n  h:\n    port: 80\n    min_backends: 0\n"
+          "    timeouts: { head: 1s, body: 2s, connect: 3ms, answer: 4s, idle: 5s }\n"
+          "    backend_limits: { connections: 6, queue: 7, queue_wait: 8s }\n"
+          "    ejection: { failures: 9, for: 10s }\n"
+          "    tls: [{ cert: b.crt, key: b.key }, { cert: a.crt, key: a.key }]\n",
+      "t.yaml");
+  ASSERT_EQ(all_messages(set), "");
+  const Traffic& traffic = set.topology.traffic;
+  EXPECT_EQ(traffic.threads, 3U);
+  EXPECT_EQ(traffic.max_connections, 10U);
+  EXPECT_EQ(traffic.max_held, 0U);
+  EXPECT_EQ(traffic.max_held_bytes, 1'000'000U);
+  EXPECT_EQ(traffic.stop_limit, Duration{});
+  const Service& service = set.topology.services[0];
+  EXPECT_EQ(service.timeouts.head, std::chrono::seconds(1));
+  EXPECT_EQ(service.timeouts.body, std::chrono::seconds(2));
+  EXPECT_EQ(service.timeouts.connect, milliseconds(3));
+  EXPECT_EQ(service.timeouts.answer, std::chrono::seconds(4));
+  EXPECT_EQ(service.timeouts.idle, std::chrono::seconds(5));
+  EXPECT_EQ(service.backend_limits.connections, 6U);
+  EXPECT_EQ(service.backend_limits.queue, 7U);
+  EXPECT_EQ(service.backend_limits.queue_wait, std::chrono::seconds(8));
+  EXPECT_EQ(service.ejection.failures, 9U);
+  EXPECT_EQ(service.ejection.duration, std::chrono::seconds(10));
+  EXPECT_EQ(service.tls, (std::vector<TlsFiles>{{"b.crt", "b.key"}, {"a.crt", "a.key"}}));
+}
+
 TEST(TopologyHash, KnowsNeitherOrderNorCommentsNorSpelling) {
   const LoadedTopology other = load_topology((cases_folder() / "example_reordered.yaml").string());
   ASSERT_EQ(all_messages(other), "");
@@ -139,58 +185,79 @@ TEST(TopologyHash, KnowsNeitherOrderNorCommentsNorSpelling) {
   EXPECT_TRUE(example().hash.starts_with("sha256:"));
 }
 
+// Changes of the example, each of one value.
+constexpr std::pair<const char*, const char*> kChanges[] = {
+    {"cluster: shop", "cluster: shop2"},
+    {"version: 1", "version: 2"},
+    {"quorum: hierarchical", "quorum: weighted"},
+    {"heartbeat: 250ms", "heartbeat: 251ms"},
+    {"lease: 1500ms", "lease: 1504ms"},
+    {"lease: 1500ms", "lease: 1500ms\n  election_window: 376ms"},
+    {"ppm: 1000", "ppm: 1001"},
+    {"policy: manual", "policy: automatic"},
+    {"policy: manual", "policy: automatic, hold_down: 61s"},
+    {"peer: 7400", "peer: 7401"},
+    {"forward: 7443", "forward: 7444"},
+    {"admin: 7480", "admin: 7481"},
+    {"node: 7500", "node: 7501"},
+    {"  us-east:\n    weight: 1", "  us-east:\n    weight: 2"},
+    {"priority: 100", "priority: 101"},
+    {"witness: true,", ""},
+    {"gw1: 10.0.1.10", "gw2: 10.0.1.10"},
+    {"gw1: 10.0.1.10", "gw1: 10.0.1.9"},
+    {"n1: 10.0.1.11", "n0: 10.0.1.11"},
+    {"n1: 10.0.1.11", "n1: 10.0.1.111"},
+    {"weight: 2 }", "weight: 1 }"},
+    {"redis: 10.0.1.20:6379", "redis: 10.0.1.20:6380"},
+    {"redis: 10.0.1.20:6379", ""},
+    {"a: { weight: 1,", "aa: { weight: 1,"},
+    {"b: { weight: 1,", "b: { weight: 2,"},
+    {"orders:", "orders2:"},
+    {"protocol: http\n    port: 8080\n    reads: local\n    hold: 5s\n    min_backends: 1\n"
+     "    tls: { cert: FILE, key: FILE }",
+     "protocol: tcp\n    port: 8080"},
+    {"port: 8080", "port: 8081"},
+    {"reads: local", "reads: primary"},
+    {"hold: 5s", "hold: 6s"},
+    {"min_backends: 1", "min_backends: 0"},
+    {"min_backends: 1", "max_body: 1"},
+    {"cert: FILE", "cert: FILE2"},
+    {"tls: { cert: FILE, key: FILE }", "tls: [{ cert: FILE, key: FILE }, { cert: F2, key: F2 }]"},
+    {"reads: local", "timeouts: { head: 31s }"},
+    {"reads: local", "timeouts: { body: 31s }"},
+    {"reads: local", "timeouts: { connect: 31s }"},
+    {"reads: local", "timeouts: { answer: 31s }"},
+    {"reads: local", "timeouts: { idle: 31s }"},
+    {"reads: local", "backend_limits: { connections: 77 }"},
+    {"reads: local", "backend_limits: { queue: 77 }"},
+    {"reads: local", "backend_limits: { queue_wait: 77s }"},
+    {"reads: local", "ejection: { failures: 77 }"},
+    {"reads: local", "ejection: { for: 77s }"},
+    {"services:", "traffic: { threads: 77 }\nservices:"},
+    {"services:", "traffic: { max_connections: 77 }\nservices:"},
+    {"services:", "traffic: { max_held: 77 }\nservices:"},
+    {"services:", "traffic: { max_held_bytes: 77 }\nservices:"},
+    {"services:", "traffic: { stop_limit: 77s }\nservices:"},
+    {"key: FILE", "key: FILE2"},
+    {"path: /health", "path: /"},
+    {"interval: 1s", "interval: 2s"},
+    {"timeout: 500ms", "timeout: 501ms"},
+    {"rise: 2", "rise: 1"},
+    {"fall: 3", "fall: 2"},
+    {"us-west: [10.0.2.11:9000]", "us-west: [10.0.2.11:9001]"},
+    {"us-west: [10.0.2.11:9000]", "eu: [10.0.2.11:9000]"},
+};
+
 TEST(TopologyHash, ChangesWithEveryValue) {
   const std::string text = read_case("example.yaml");
-  const std::pair<const char*, const char*> changes[] = {
-      {"cluster: shop", "cluster: shop2"},
-      {"version: 1", "version: 2"},
-      {"quorum: hierarchical", "quorum: weighted"},
-      {"heartbeat: 250ms", "heartbeat: 251ms"},
-      {"lease: 1500ms", "lease: 1504ms"},
-      {"lease: 1500ms", "lease: 1500ms\n  election_window: 376ms"},
-      {"ppm: 1000", "ppm: 1001"},
-      {"policy: manual", "policy: automatic"},
-      {"policy: manual", "policy: automatic, hold_down: 61s"},
-      {"peer: 7400", "peer: 7401"},
-      {"forward: 7443", "forward: 7444"},
-      {"admin: 7480", "admin: 7481"},
-      {"node: 7500", "node: 7501"},
-      {"  us-east:\n    weight: 1", "  us-east:\n    weight: 2"},
-      {"priority: 100", "priority: 101"},
-      {"witness: true,", ""},
-      {"gw1: 10.0.1.10", "gw2: 10.0.1.10"},
-      {"gw1: 10.0.1.10", "gw1: 10.0.1.9"},
-      {"n1: 10.0.1.11", "n0: 10.0.1.11"},
-      {"n1: 10.0.1.11", "n1: 10.0.1.111"},
-      {"weight: 2 }", "weight: 1 }"},
-      {"redis: 10.0.1.20:6379", "redis: 10.0.1.20:6380"},
-      {"redis: 10.0.1.20:6379", ""},
-      {"a: { weight: 1,", "aa: { weight: 1,"},
-      {"b: { weight: 1,", "b: { weight: 2,"},
-      {"orders:", "orders2:"},
-      {"protocol: http", "protocol: tcp"},
-      {"port: 8080", "port: 8081"},
-      {"reads: local", "reads: primary"},
-      {"hold: 5s", "hold: 6s"},
-      {"min_backends: 1", "min_backends: 0"},
-      {"min_backends: 1", "max_body: 1"},
-      {"cert: FILE", "cert: FILE2"},
-      {"key: FILE", "key: FILE2"},
-      {"path: /health", "path: /"},
-      {"interval: 1s", "interval: 2s"},
-      {"timeout: 500ms", "timeout: 501ms"},
-      {"rise: 2", "rise: 1"},
-      {"fall: 3", "fall: 2"},
-      {"us-west: [10.0.2.11:9000]", "us-west: [10.0.2.11:9001]"},
-      {"us-west: [10.0.2.11:9000]", "eu: [10.0.2.11:9000]"},
-  };
   std::set<std::string> hashes{parse_topology(text, "t").topology.hash};
-  for (const auto& [from, to] : changes) {
+  for (const auto& [from, to] : kChanges) {
     const LoadedTopology changed = parse_topology(with(text, from, to), "t");
     ASSERT_EQ(all_messages(changed), "") << from << " -> " << to;
     EXPECT_TRUE(hashes.insert(changed.topology.hash).second) << from << " -> " << to;
   }
-  const std::string tcp = with(text, "protocol: http", "protocol: tcp");
+  const std::string tcp = with(with(text, "protocol: http", "protocol: tcp"),
+                               "    tls: { cert: FILE, key: FILE }\n", "");
   EXPECT_NE(parse_topology(tcp, "t").topology.hash,
             parse_topology(with(tcp, "protocol: tcp", "protocol: tcp\n    proxy_protocol: v2"), "t")
                 .topology.hash);
