@@ -9,7 +9,7 @@
 namespace regent {
 
 inline std::filesystem::path cases_folder() {
-  return std::filesystem::path(__FILE__).parent_path() / "cases";
+  return REGENT_TOPOLOGY_CASES;
 }
 
 inline std::string read_case(const std::string& name) {
