@@ -31,7 +31,7 @@ Control::Control(const Topology& topology, GatewayId self, Incarnation incarnati
       writes_(writes),
       metrics_(metrics),
       member_(topology, self, incarnation, seed, REGENT_VERSION, boot_now()),
-      gateway_matches_(topology.gateways.size(), true),
+      gateway_likeness_(topology.gateways.size(), Likeness::same),
       node_matches_(topology.nodes.size(), true),
       status_(std::make_shared<GatewayStatus>(make_status(topology, self, member_, boot_now()))) {}
 
@@ -50,8 +50,8 @@ void Control::from_gateway(GatewayId gateway, std::uint64_t connection, PeerMess
 }
 
 void Control::backends_changed(std::vector<std::uint32_t> healthy_by_service) {
-  const bool queued = loop_.post([this, healthy = std::move(healthy_by_service)]() mutable {
-    member_.set_backends(std::move(healthy));
+  const bool queued = loop_.post([this, healthy = std::move(healthy_by_service)] {
+    member_.set_backends(backend_facts(topology_, healthy));
   });
   if (!queued) log_event(LogLevel::warning, "backend health dropped: control queue is full");
 }
@@ -154,34 +154,6 @@ void Control::report_links(const Outbox& outbox) {
                {"to", to}});
     metrics_.count_partition_event("link_" + (to == "one-way" ? "one_way" : to));
   }
-}
-
-void Control::report_topologies() {
-  for (std::uint16_t i = 0; i < gateway_matches_.size(); ++i) {
-    const bool match = member_.links().topology_match(GatewayId{i});
-    if (match == gateway_matches_[i]) continue;
-    gateway_matches_[i] = match;
-    const TopologyGateway& peer = topology_.gateways[i];
-    const Heartbeat& last = *member_.links().last(GatewayId{i});
-    log_topology(topology_.region_name(peer.region) + "/" + peer.name, match,
-                 "version " + std::to_string(last.topology_version) + ", " + last.topology_hash);
-  }
-  for (std::uint32_t i = 0; i < node_matches_.size(); ++i) {
-    const bool match = member_.node_matches(NodeId{i});
-    if (match == node_matches_[i]) continue;
-    node_matches_[i] = match;
-    const TopologyNode& node = topology_.nodes[i];
-    log_topology(topology_.region_name(node.region) + "/" + node.name, match, "see its own log");
-  }
-}
-
-void Control::log_topology(const std::string& peer, bool match, const std::string& theirs) const {
-  log_event(match ? LogLevel::info : LogLevel::error,
-            match ? "process runs our topology again"
-                  : "process runs another topology: its votes do not count",
-            {{"process", peer},
-             {"theirs", theirs},
-             {"ours", "version " + std::to_string(topology_.version) + ", " + topology_.hash}});
 }
 
 void Control::report_election(const Outbox& outbox, Instant now) {

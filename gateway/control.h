@@ -67,7 +67,10 @@ class Control final : public ControlPort {
   void send(Outbox& outbox);
   void report_links(const Outbox& outbox);
   void report_topologies();
-  void log_topology(const std::string& peer, bool match, const std::string& theirs) const;
+  // How near another gateway's topology is to ours.
+  enum class Likeness : std::uint8_t { same, other_services, foreign };
+  Likeness likeness_of(GatewayId gateway) const;
+  void log_topology(const std::string& peer, Likeness likeness, const std::string& theirs) const;
   void report_election(const Outbox& outbox, Instant now);
   void report_pause(const Outbox& outbox);
   template <typename T>
@@ -92,7 +95,7 @@ class Control final : public ControlPort {
   RegionId logged_primary_ = kNoRegion;
   std::map<std::uint64_t, std::promise<SwitchoverReply>> waiting_;
   std::uint64_t next_token_ = 1;
-  std::vector<bool> gateway_matches_;  // what the log says of each process's topology
+  std::vector<Likeness> gateway_likeness_;  // what the log says of each process's topology
   std::vector<bool> node_matches_;
   Election::Role last_role_ = Election::Role::follower;
   bool lapsed_ = false;  // the candidacy is that of a holder whose lease ran out

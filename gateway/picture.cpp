@@ -52,7 +52,8 @@ std::vector<LinkStatus> links_of(const Topology& topology, GatewayId self, const
     if (const auto heard = member.links().last_heard(id)) {
       link.last_heard_ms = milliseconds(now - *heard);
     }
-    link.topology_match = member.links().topology_match(id);
+    link.topology_match = member.topology_match(id);
+    link.quorum_match = member.links().quorum_match(id);
     link.eligible = member.heard_eligible(id, now);
     if (const Heartbeat* last = member.links().last(id)) link.pause = last->pause;
     links.push_back(std::move(link));
@@ -113,6 +114,7 @@ GatewayStatus make_status(const Topology& topology, GatewayId self, const Member
   status.links = links_of(topology, self, member, now);
   status.topology_version = topology.version;
   status.topology_hash = topology.hash;
+  status.quorum_hash = topology.quorum_hash;
   status.primary_gateways.resize(topology.services.size());
   if (!known || view.primary == kNoRegion) return status;
   for (std::size_t i = 0; i < topology.services.size(); ++i) {

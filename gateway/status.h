@@ -50,12 +50,13 @@ struct QuorumStatus {
 struct LinkStatus {
   std::string region;
   std::string gateway;
-  std::string state;          // up, slow, one-way, down
-  double rtt_ms = -1;         // negative: not measured yet
-  double last_heard_ms = -1;  // negative: never
-  bool topology_match = true;
-  bool eligible = false;  // its region could take over through it now
-  Pause pause;            // as that gateway last said
+  std::string state;           // up, slow, one-way, down
+  double rtt_ms = -1;          // negative: not measured yet
+  double last_heard_ms = -1;   // negative: never
+  bool topology_match = true;  // the whole of it
+  bool quorum_match = true;    // all but services and traffic, so its votes count
+  bool eligible = false;       // its region could take over through it now
+  Pause pause;                 // as that gateway last said
 };
 
 struct BackendStatus {
@@ -86,6 +87,7 @@ struct GatewayStatus {
   std::vector<ServiceStatus> services;
   std::uint64_t topology_version = 0;
   std::string topology_hash;
+  std::string quorum_hash;
   std::string route_cache_state = "off";  // off, up, down
   std::uint64_t route_cache_epoch = 0;
   // host:port of the primary region's gateways, for each service in the topology's order, which is

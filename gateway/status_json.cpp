@@ -45,6 +45,7 @@ Array::Ptr links_json(const std::vector<LinkStatus>& links) {
     set_measured(*object, "rtt_ms", link.rtt_ms);
     set_measured(*object, "last_heard_ms", link.last_heard_ms);
     object->set("topology_match", link.topology_match);
+    object->set("quorum_match", link.quorum_match);
     object->set("eligible", link.eligible);
     array->add(object);
   }
@@ -106,6 +107,7 @@ Object::Ptr status_json(const GatewayStatus& status, Instant now) {
   Object::Ptr topology = ordered_object();
   topology->set("version", status.topology_version);
   topology->set("hash", status.topology_hash);
+  topology->set("quorum_hash", status.quorum_hash);
   object->set("topology", topology);
   Object::Ptr cache = ordered_object();
   cache->set("state", status.route_cache_state);

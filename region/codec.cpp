@@ -169,7 +169,7 @@ struct Packer {
     to.set_signature(from.signature);
     to.set_fingerprint(from.fingerprint);
     to.set_certificate(from.certificate);
-    to.set_topology_hash(pack_hash(from.topology_hash));
+    to.set_quorum_hash(pack_hash(from.quorum_hash));
     if (from.answer.question != common) question(from.answer.question, *to.mutable_question());
   }
 
@@ -182,6 +182,7 @@ struct Packer {
     to.set_version(cut(from.version));
     to.set_topology_version(from.topology_version);
     to.set_topology_hash(pack_hash(from.topology_hash));
+    to.set_quorum_hash(pack_hash(from.quorum_hash));
     to.set_region_quorate(from.region_quorate);
     to.set_eligible(from.eligible);
     to.set_healthy_backends(from.healthy_backends);
@@ -199,7 +200,7 @@ struct Packer {
   }
   void operator()(const RoundMessage& from, wire::Envelope& envelope) const {
     question(from.question, *envelope.mutable_round()->mutable_question());
-    envelope.mutable_round()->set_topology_hash(pack_hash(from.topology_hash));
+    envelope.mutable_round()->set_quorum_hash(pack_hash(from.quorum_hash));
   }
   void operator()(const TallyMessage& from, wire::Envelope& envelope) const {
     CHECK(from.answers.size() <= Codec::kMaxAnswers);
@@ -313,16 +314,19 @@ struct Unpacker {
     to.signature = from.signature();
     to.fingerprint = from.fingerprint();
     to.certificate = from.certificate();
-    to.topology_hash = std::move(hash);
+    to.quorum_hash = std::move(hash);
     return to;
   }
 
   Result<PeerMessage> heartbeat(const wire::Heartbeat& from) const {
     Heartbeat to;
-    auto hash = unpack_hash(from.topology_hash());
+    auto whole = unpack_hash(from.topology_hash());
+    if (!whole.ok()) return whole.error();
+    to.topology_hash = std::move(whole).value();
+    auto hash = unpack_hash(from.quorum_hash());
     if (!hash.ok()) return hash.error();
-    to.topology_hash = std::move(hash).value();
-    const bool foreign = to.topology_hash != topology.hash;
+    to.quorum_hash = std::move(hash).value();
+    const bool foreign = to.quorum_hash != topology.quorum_hash;
     const auto primary = region(from.primary(), foreign, "primary");
     if (!primary.ok()) return primary.error();
     const auto reigned = region(from.last_reign().region(), foreign, "last_reign");
@@ -355,10 +359,10 @@ struct Unpacker {
 
   Result<PeerMessage> round(const wire::Round& from) const {
     RoundMessage to;
-    auto hash = unpack_hash(from.topology_hash());
+    auto hash = unpack_hash(from.quorum_hash());
     if (!hash.ok()) return hash.error();
-    to.topology_hash = std::move(hash).value();
-    const auto asked = question(from.question(), to.topology_hash != topology.hash);
+    to.quorum_hash = std::move(hash).value();
+    const auto asked = question(from.question(), to.quorum_hash != topology.quorum_hash);
     if (!asked.ok()) return asked.error();
     to.question = *asked;
     return PeerMessage(std::move(to));
@@ -373,9 +377,9 @@ struct Unpacker {
     to.round = RoundId{from.round()};
     for (const wire::Answer& given : from.answers()) {
       const wire::Question& asked = given.has_question() ? given.question() : from.question();
-      auto hash = unpack_hash(given.topology_hash());
+      auto hash = unpack_hash(given.quorum_hash());
       if (!hash.ok()) return hash.error();
-      if (*hash != topology.hash && !names_known(given, asked)) continue;
+      if (*hash != topology.quorum_hash && !names_known(given, asked)) continue;
       auto unpacked = answer(given, asked, std::move(hash).value());
       if (!unpacked.ok()) return unpacked.error();
       if (unpacked->answer.question.round != to.round) {
@@ -473,7 +477,7 @@ std::string answer_signed_bytes(const SignedAnswer& answer, const Topology& topo
   const TopologyNode& node = topology.node(answer.answer.node);
   return signed_bytes(answer.answer,
                       {.cluster = topology.cluster,
-                       .topology_hash = answer.topology_hash,
+                       .quorum_hash = answer.quorum_hash,
                        .node_region = topology.region_name(node.region),
                        .node_name = node.name,
                        .asking_region = topology.region_name(answer.answer.question.region),

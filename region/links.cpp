@@ -52,11 +52,11 @@ void PhiEstimate::heard_after(Duration gap) {
 }
 
 Links::Links(std::size_t gateways, GatewayId self, Duration heartbeat, DriftBound drift,
-             std::string topology_hash)
+             std::string quorum_hash)
     : self_(self),
       heartbeat_(heartbeat),
       drift_(drift),
-      topology_hash_(std::move(topology_hash)),
+      quorum_hash_(std::move(quorum_hash)),
       peers_(gateways, Peer(heartbeat)) {}
 
 void Links::stamp(GatewayId id, Heartbeat& heartbeat, Instant now) {
@@ -78,7 +78,7 @@ bool Links::heard(GatewayId id, const Heartbeat& heartbeat, Instant now) {
   next_change_ = now;
   peer.last_heard = now;
   peer.last = heartbeat;
-  peer.matches = heartbeat.topology_hash == topology_hash_;
+  peer.matches = heartbeat.quorum_hash == quorum_hash_;
   measure(peer, heartbeat, now);
   return true;
 }
@@ -140,7 +140,7 @@ std::optional<Instant> Links::last_heard(GatewayId id) const {
   return peer.last ? std::optional(peer.last_heard) : std::nullopt;
 }
 
-bool Links::topology_match(GatewayId id) const {
+bool Links::quorum_match(GatewayId id) const {
   const Peer& peer = peers_.at(id.value);
   return peer.matches;
 }

@@ -50,7 +50,7 @@ class Links {
   static constexpr std::size_t kRememberedSends = 64;
 
   Links(std::size_t gateways, GatewayId self, Duration heartbeat, DriftBound drift,
-        std::string topology_hash);
+        std::string quorum_hash);
 
   // Fills the per-peer part of a heartbeat about to be sent: sequence, and what was heard.
   void stamp(GatewayId peer, Heartbeat& heartbeat, Instant now);
@@ -62,7 +62,9 @@ class Links {
   bool suspect(GatewayId peer, Instant now) const;
   std::optional<Duration> round_trip(GatewayId peer) const;  // the last one measured
   std::optional<Instant> last_heard(GatewayId peer) const;
-  bool topology_match(GatewayId peer) const;
+  // Whether its votes count here: the quorum part of its topology is ours. True before the first
+  // heartbeat.
+  bool quorum_match(GatewayId peer) const;
   // What the peer said last; nullptr before the first heartbeat.
   const Heartbeat* last(GatewayId peer) const;
   // Until when, on our clock, the lease that the peer's last heartbeat tells of is certain to run:
@@ -90,7 +92,7 @@ class Links {
     std::uint64_t sent = 0;  // last sequence sent
     std::array<Instant, kRememberedSends> sent_at{};
     std::optional<Heartbeat> last;
-    bool matches = true;  // its topology is ours
+    bool matches = true;  // the quorum part of its topology is ours
     Instant last_heard = Instant::min();
     Instant first_heard{};  // of the peer's present life
     Instant heard_us_at{};  // when the last of ours that the peer has heard was sent
@@ -107,7 +109,7 @@ class Links {
   GatewayId self_;
   Duration heartbeat_;
   DriftBound drift_;
-  std::string topology_hash_;
+  std::string quorum_hash_;
   std::vector<Peer> peers_;
   Instant next_change_ = Instant::min();  // before, report() has nothing new
 };

@@ -50,22 +50,40 @@ Member::Member(const Topology& topology, GatewayId self, Incarnation incarnation
       incarnation_(incarnation),
       election_(election_config(topology, region_, incarnation), topology.tree, seed, now),
       links_(topology.gateways.size(), self, topology.timing.heartbeat,
-             DriftBound{topology.timing.clock_drift_ppm}, topology.hash),
+             DriftBound{topology.timing.clock_drift_ppm}, topology.quorum_hash),
       tallies_(topology, region_),
       failback_(topology.failback.hold_down),
       own_tree_(region_tree(topology, region_)),
       own_nodes_(own_tree_),
       better_regions_(regions_before(topology, region_)),
       node_matches_(topology.nodes.size(), true),
-      healthy_(topology.services.size(), 0),
+      shown_version_(topology.version),
+      shown_hash_(topology.hash),
+      backends_(backend_facts(topology, {})),
       started_(now),
       next_heartbeat_(now),
       next_reconnect_(topology.gateways.size(), now),
       look_for_silence_(now) {}
 
-void Member::set_backends(std::vector<std::uint32_t> healthy_by_service) {
-  CHECK(healthy_by_service.size() == healthy_.size());
-  healthy_ = std::move(healthy_by_service);
+BackendFacts backend_facts(const Topology& topology, const std::vector<std::uint32_t>& healthy) {
+  BackendFacts facts{true, 0};
+  for (std::size_t i = 0; i < topology.services.size(); ++i) {
+    const std::uint32_t count = i < healthy.size() ? healthy[i] : 0;
+    facts.healthy += count;
+    facts.enough &= count >= topology.services[i].min_backends;
+  }
+  return facts;
+}
+
+void Member::show_topology(std::uint64_t version, std::string hash) {
+  shown_version_ = version;
+  shown_hash_ = std::move(hash);
+  next_heartbeat_ = Instant::min();
+}
+
+bool Member::topology_match(GatewayId gateway) const {
+  const Heartbeat* last = links_.last(gateway);
+  return last == nullptr || last->topology_hash == shown_hash_;
 }
 
 void Member::from_node(NodeId node, const PeerMessage& message, Instant now, Outbox& out) {
@@ -109,7 +127,7 @@ void Member::count(const TallyMessage& message, Instant now, Outbox& out) {
   for (const SignedAnswer& answer : message.answers) {
     const NodeId node = answer.answer.node;
     if (node.value >= node_matches_.size()) continue;
-    node_matches_[node.value] = answer.topology_hash == topology_.hash;
+    node_matches_[node.value] = answer.quorum_hash == topology_.quorum_hash;
     if (node_matches_[node.value]) counted_.push_back(answer.answer);
   }
   apply(election_.answers(counted_, now), now, out);
@@ -118,14 +136,14 @@ void Member::count(const TallyMessage& message, Instant now, Outbox& out) {
 void Member::on_round(GatewayId gateway, std::uint64_t connection, const RoundMessage& message,
                       Instant now, Outbox& out) {
   const bool speaks_for_itself = message.question.region == topology_.gateway(gateway).region;
-  if (!speaks_for_itself || message.topology_hash != topology_.hash) return;
+  if (!speaks_for_itself || message.quorum_hash != topology_.quorum_hash) return;
   if (!tallies_.open(message.question.round, connection, now)) return;
   for (NodeId node : topology_.region(region_).nodes) out.to_nodes.emplace_back(node, message);
 }
 
 void Member::on_heartbeat(GatewayId gateway, const Heartbeat& heartbeat, Instant now, Outbox& out) {
   hear_pause(heartbeat, now, out);
-  if (!links_.heard(gateway, heartbeat, now) || !links_.topology_match(gateway)) return;
+  if (!links_.heard(gateway, heartbeat, now) || !links_.quorum_match(gateway)) return;
   const Instant until = std::min(links_.lease_until(gateway), now + topology_.timing.lease);
   if (heartbeat.primary != kNoRegion && until > now) {
     apply(election_.heard_view({heartbeat.epoch, heartbeat.primary, until}, now), now, out);
@@ -139,7 +157,7 @@ void Member::apply(Election::Output output, Instant now, Outbox& out) {
 }
 
 void Member::put(const Question& question, Outbox& out) {
-  const RoundMessage message{question, topology_.hash};
+  const RoundMessage message{question, topology_.quorum_hash};
   for (NodeId node : topology_.region(region_).nodes) out.to_nodes.emplace_back(node, message);
   for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
     const bool elsewhere = topology_.gateways[i].region != region_;
@@ -195,11 +213,12 @@ void Member::send_heartbeats(Instant now, Outbox& out) {
   Heartbeat heartbeat;
   heartbeat.incarnation = incarnation_;
   heartbeat.version = version_;
-  heartbeat.topology_version = topology_.version;
-  heartbeat.topology_hash = topology_.hash;
+  heartbeat.topology_version = shown_version_;
+  heartbeat.topology_hash = shown_hash_;
+  heartbeat.quorum_hash = topology_.quorum_hash;
   heartbeat.region_quorate = own_nodes_quorate(now);
   heartbeat.eligible = eligible(now);
-  for (std::uint32_t healthy : healthy_) heartbeat.healthy_backends += healthy;
+  heartbeat.healthy_backends = backends_.healthy;
   heartbeat.epoch = election_.epoch();
   if (view.until > now) {
     heartbeat.epoch = view.epoch;
@@ -241,16 +260,12 @@ bool Member::own_nodes_quorate(Instant now) const {
 }
 
 bool Member::eligible(Instant now) const {
-  if (!topology_.region(region_).may_be_primary() || !own_nodes_quorate(now)) return false;
-  for (std::size_t i = 0; i < healthy_.size(); ++i) {
-    if (healthy_[i] < topology_.services[i].min_backends) return false;
-  }
-  return true;
+  return topology_.region(region_).may_be_primary() && backends_.enough && own_nodes_quorate(now);
 }
 
 bool Member::heard_eligible(GatewayId gateway, Instant now) const {
   const Heartbeat* last = links_.last(gateway);
-  return last != nullptr && last->eligible && links_.topology_match(gateway) &&
+  return last != nullptr && last->eligible && links_.quorum_match(gateway) &&
          !links_.suspect(gateway, now);
 }
 

@@ -34,6 +34,14 @@ struct Outbox {
   void clear();
 };
 
+// All that a member knows of the services.
+struct BackendFacts {
+  bool enough = false;  // each service has its min_backends
+  std::uint32_t healthy = 0;
+};
+// From the number of healthy backends of each service; what is left out counts as none.
+BackendFacts backend_facts(const Topology& topology, const std::vector<std::uint32_t>& healthy);
+
 // One gateway as a member of the cluster: its election, its links, the tallies it makes for others,
 // and switchover. Everything a gateway decides, without clock, socket or thread, so the same object
 // runs in the process and in the simulator. One thread.
@@ -45,8 +53,11 @@ class Member {
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
-  // Healthy backends of this region, by service; all 0 before the first call.
-  void set_backends(std::vector<std::uint32_t> healthy_by_service);
+  // Healthy backends of this region; none before the first call.
+  void set_backends(const BackendFacts& facts) { backends_ = facts; }
+  // What heartbeats say of this gateway's topology after a reload, which never changes what votes
+  // are compared by.
+  void show_topology(std::uint64_t version, std::string hash);
 
   // A message of one of this region's nodes, or of another gateway on a connection. Signatures and
   // identities have been checked; the content has not.
@@ -82,6 +93,9 @@ class Member {
   bool eligible(Instant now) const;
   // Whether another gateway's region could take over through it now, as its last heartbeat says.
   bool heard_eligible(GatewayId gateway, Instant now) const;
+  // Whether the gateway runs our whole topology, services included; true before its first word.
+  // Whether its votes count is said by links().quorum_match().
+  bool topology_match(GatewayId gateway) const;
   // Whether the node's last answer came under our topology; true before the first.
   bool node_matches(NodeId node) const { return node_matches_.at(node.value); }
 
@@ -155,7 +169,9 @@ class Member {
   mutable Ballot own_nodes_;              // which of them are reachable: added up again and again
   std::vector<RegionId> better_regions_;  // that stand before this one
   std::vector<bool> node_matches_;
-  std::vector<std::uint32_t> healthy_;
+  std::uint64_t shown_version_;
+  std::string shown_hash_;
+  BackendFacts backends_;
   Instant started_;
   Instant next_heartbeat_;
   std::vector<Instant> next_reconnect_;  // by gateway

@@ -76,7 +76,7 @@ void Node::on_message(const From& from, PeerMessage message, Instant) {
 
 void Node::answer(const From& from, const RoundMessage& message) {
   const Question& question = message.question;
-  const bool same_topology = message.topology_hash == topology_.hash;
+  const bool same_topology = message.quorum_hash == topology_.quorum_hash;
   if (same_topology) {
     const std::string fault = fault_of(question);
     if (!fault.empty()) {
@@ -86,16 +86,16 @@ void Node::answer(const From& from, const RoundMessage& message) {
       }
       return;
     }
-  } else if (limiter_.pass(message.topology_hash, boot_now())) {
+  } else if (limiter_.pass(message.quorum_hash, boot_now())) {
     log_event(LogLevel::warning, "question under another topology",
               {{"region", topology_.region_name(question.region)},
-               {"theirs", message.topology_hash},
-               {"ours", topology_.hash}});
+               {"theirs", message.quorum_hash},
+               {"ours", topology_.quorum_hash}});
   }
 
   SignedAnswer given;
   given.answer = same_topology ? decide(question) : under_other_topology(question);
-  given.topology_hash = topology_.hash;
+  given.quorum_hash = topology_.quorum_hash;
   const auto credentials = credentials_.current();
   given.fingerprint = credentials->fingerprint;
   auto signature = sign(*credentials, answer_signed_bytes(given, topology_));

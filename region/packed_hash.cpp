@@ -30,7 +30,7 @@ std::string pack_hash(std::string_view text) {
 
 Result<std::string> unpack_hash(const std::string& packed) {
   if (packed.size() > kMaxHashText) {
-    return Error{ErrorCode::invalid, "topology_hash: too long"};
+    return Error{ErrorCode::invalid, "hash: too long"};
   }
   if (packed.size() != kHashBytes) return packed;
   std::string text(kHashPrefix);

@@ -5,8 +5,8 @@
 
 #include "quorum/result.h"
 
-// A topology hash on the wire: "sha256:" and 64 digits travel as 32 bytes, any other text as it is,
-// cut off at kMaxHashText.
+// A hash of the topology on the wire: "sha256:" and 64 digits travel as 32 bytes, any other text as
+// it is, cut off at kMaxHashText.
 namespace regent {
 
 inline constexpr std::size_t kMaxHashText = 128;

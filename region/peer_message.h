@@ -16,10 +16,10 @@ namespace regent {
 // A node's answer with the proof that the node gave it (security/signature.h).
 struct SignedAnswer {
   Answer answer;
-  std::string signature;    // over the answer, the cluster and the topology hash
+  std::string signature;    // over the answer, the cluster and the quorum hash
   std::string fingerprint;  // SHA-256 of the node's certificate (DER), 32 bytes
   std::string certificate;  // the certificate (DER) when the receiver may not have it yet, else ""
-  std::string topology_hash;  // the topology the node runs under
+  std::string quorum_hash;  // of the topology the node runs under
 };
 
 // What a gateway tells every peer each heartbeat.
@@ -31,6 +31,7 @@ struct Heartbeat {
   std::string version;  // of the program
   std::uint64_t topology_version = 0;
   std::string topology_hash;
+  std::string quorum_hash;
   // The sender's region.
   bool region_quorate = false;  // enough of its own nodes answer
   bool eligible = false;        // may stand
@@ -47,7 +48,7 @@ struct Heartbeat {
 // A gateway's question on its way to a node: from gateway to gateway, and from gateway to node.
 struct RoundMessage {
   Question question;
-  std::string topology_hash;  // the asking gateway's
+  std::string quorum_hash;  // the asking gateway's
 };
 
 // Answers of the sender's own nodes to a round, as far as not yet told. A node sends its own

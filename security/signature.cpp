@@ -41,7 +41,7 @@ std::string signed_bytes(const Answer& answer, const SignedAnswerText& names) {
   bytes.reserve(320);
   put(bytes, kVersionTag);
   put(bytes, names.cluster);
-  put(bytes, names.topology_hash);
+  put(bytes, names.quorum_hash);
   put(bytes, names.node_region);
   put(bytes, names.node_name);
   put(bytes, static_cast<std::uint64_t>(question.kind));

@@ -18,7 +18,7 @@ namespace regent {
 // Names for the ids in an answer: ids mean something only under one topology, names everywhere.
 struct SignedAnswerText {
   std::string_view cluster;
-  std::string_view topology_hash;
+  std::string_view quorum_hash;
   std::string_view node_region;  // of the answering node
   std::string_view node_name;
   std::string_view asking_region;  // question.region

@@ -11,6 +11,9 @@ namespace {
 // text carries its length, every list its count.
 class Canonical {
  public:
+  // `what` is raised with every change of what is written below.
+  explicit Canonical(std::string what) : out_(std::move(what)) {}
+
   void number(std::uint64_t value) { out_ += std::to_string(value) + ';'; }
   void time(Duration value) { number(static_cast<std::uint64_t>(value.count())); }
   void text(const std::string& value) {
@@ -24,8 +27,7 @@ class Canonical {
   const std::string& bytes() const { return out_; }
 
  private:
-  // Raised with every change of what is written below.
-  std::string out_ = "regent topology 2;";
+  std::string out_;
 };
 
 void write_region(const Topology& topology, const TopologyRegion& region, Canonical& out) {
@@ -120,10 +122,7 @@ std::string sha256_hex(const std::string& bytes) {
   return out;
 }
 
-}  // namespace
-
-std::string hash_topology(const Topology& topology) {
-  Canonical out;
+void write_quorum(const Topology& topology, Canonical& out) {
   out.text(topology.cluster);
   out.number(topology.version);
   out.number(static_cast<std::uint64_t>(topology.kind));
@@ -135,9 +134,22 @@ std::string hash_topology(const Topology& topology) {
   out.time(topology.failback.hold_down);
   out.number(topology.regions.size());
   for (const TopologyRegion& region : topology.regions) write_region(topology, region, out);
+}
+
+}  // namespace
+
+std::string hash_topology(const Topology& topology) {
+  Canonical out("regent topology 2;");
+  write_quorum(topology, out);
   write_traffic(topology.traffic, out);
   out.number(topology.services.size());
   for (const Service& service : topology.services) write_service(service, out);
+  return "sha256:" + sha256_hex(out.bytes());
+}
+
+std::string hash_quorum(const Topology& topology) {
+  Canonical out("regent quorum 1;");
+  write_quorum(topology, out);
   return "sha256:" + sha256_hex(out.bytes());
 }
 

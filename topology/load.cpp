@@ -91,6 +91,7 @@ LoadedTopology parse_topology(const std::string& text, const std::string& file) 
       if (tree) {
         topology.tree = std::move(tree.value());
         topology.hash = hash_topology(topology);
+        topology.quorum_hash = hash_quorum(topology);
         advise_topology(topology, findings);
       } else {
         findings.error("regions", tree.error().message);

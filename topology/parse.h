@@ -46,8 +46,9 @@ void advise_topology(const Topology& topology, Findings& findings);
 // kind its groups are all regions in their order, with zones below them where they have any.
 Result<QuorumTree> build_tree(const Topology& topology);
 
-// "sha256:…" over every value of the model, and over nothing else.
+// "sha256:…" over every value of the model, or of its quorum part, and over nothing else.
 std::string hash_topology(const Topology& topology);
+std::string hash_quorum(const Topology& topology);
 
 // Paths in the file.
 std::string region_path(const TopologyRegion& region);

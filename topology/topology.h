@@ -147,7 +147,10 @@ struct Traffic {
 struct Topology {
   std::string cluster;
   std::uint64_t version = 0;
-  std::string hash;  // "sha256:" and 64 hex digits, over the model
+  // "sha256:" and 64 hex digits: over the whole model; and over all of it but `services` and
+  // `traffic`, which every process must agree on for votes to count.
+  std::string hash;
+  std::string quorum_hash;
   QuorumKind kind = QuorumKind::hierarchical;
   Timing timing;
   Failback failback;

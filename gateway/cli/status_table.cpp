@@ -151,19 +151,25 @@ std::string regions_table(const Painter& painter, const Object& quorum) {
                  rows);
 }
 
+Cell topology_cell(const Object& link) {
+  if (link.optValue("topology_match", true)) return {"same"};
+  // Its votes count all the same.
+  if (link.optValue("quorum_match", false)) return {"other services", Mood::unsure};
+  return {"OTHER", Mood::bad};
+}
+
 std::string links_table(const Painter& painter, const Object& status) {
   std::vector<std::vector<Cell>> rows;
   for_each(status, "links", [&](const Object& link) {
     const std::string state = text_at(link, "state");
-    rows.push_back(
-        {{text_at(link, "region") + "." + text_at(link, "gateway")},
-         {state, state == "up"     ? Mood::good
-                 : state == "down" ? Mood::bad
-                                   : Mood::unsure},
-         {milliseconds(link, "rtt_ms")},
-         {milliseconds(link, "last_heard_ms")},
-         link.optValue("topology_match", true) ? Cell{"same"} : Cell{"OTHER", Mood::bad},
-         {link.optValue("eligible", false) ? "yes" : "no"}});
+    rows.push_back({{text_at(link, "region") + "." + text_at(link, "gateway")},
+                    {state, state == "up"     ? Mood::good
+                            : state == "down" ? Mood::bad
+                                              : Mood::unsure},
+                    {milliseconds(link, "rtt_ms")},
+                    {milliseconds(link, "last_heard_ms")},
+                    topology_cell(link),
+                    {link.optValue("eligible", false) ? "yes" : "no"}});
   });
   if (rows.empty()) return "";
   return "\n" + columns(painter, {"LINK TO", "STATE", "RTT", "LAST HEARD", "TOPOLOGY", "CAN LEAD"},

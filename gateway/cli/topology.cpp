@@ -114,6 +114,7 @@ void print_check(const LoadedTopology& loaded) {
   std::cout << "cluster    " << topology.cluster << "\n"
             << "version    " << topology.version << "\n"
             << "hash       " << topology.hash << "\n"
+            << "votes      " << topology.quorum_hash << "\n"
             << "quorum     " << kind_name(topology.kind) << "\n"
             << "regions    " << topology.regions.size() << "\n"
             << "gateways   " << topology.gateways.size() << "\n"
@@ -173,6 +174,7 @@ void print_check_json(const LoadedTopology& loaded) {
   out->set("cluster", topology.cluster);
   out->set("version", topology.version);
   out->set("hash", topology.hash);
+  out->set("quorum_hash", topology.quorum_hash);
   out->set("kind", std::string(kind_name(topology.kind)));
   out->set("quorum", quorum_json(quorum_without(topology, {})));
   out->set("may_be_primary", order);

@@ -8,8 +8,6 @@ namespace {
 
 // A gateway that wants to be woken this often at one instant would spin for ever.
 constexpr unsigned kMaxWakesAtOnce = 200;
-// Backends of a region in order: more than any topology wants.
-constexpr std::uint32_t kPlenty = 1'000'000;
 
 std::string show(const PeerMessage& message, const Topology& topology) {
   if (const auto* wish = std::get_if<SwitchoverRequest>(&message)) {
@@ -41,16 +39,15 @@ bool empty_but_for_state(const Outbox& out) {
 GatewayProcess::GatewayProcess(World& world, GatewayId self, Clock clock)
     : Process(world, world.process(self), clock), gateway_(self) {}
 
-std::vector<std::uint32_t> GatewayProcess::healthy() const {
-  return std::vector<std::uint32_t>(world_.topology.services.size(),
-                                    backends_in_order_ ? kPlenty : 0);
+BackendFacts GatewayProcess::backends() const {
+  return {backends_in_order_, backends_in_order_ ? 1U : 0U};
 }
 
 void GatewayProcess::started() {
   incarnation_ = Incarnation{world_.random.next() | 1};
   member_.emplace(world_.topology, gateway_, incarnation_, world_.random.next(), "sim", now());
   member_->restore_pause(kept_);
-  member_->set_backends(healthy());
+  member_->set_backends(backends());
   route_ = {};
   writes_in_flight_ = 0;
   pending_wake_ = TrueInstant::max();
@@ -85,7 +82,7 @@ void GatewayProcess::set_backends_in_order(bool in_order) {
   backends_in_order_ = in_order;
   if (!alive()) return;
   run([this] {
-    member_->set_backends(healthy());
+    member_->set_backends(backends());
     settle();
   });
 }

@@ -40,7 +40,7 @@ class GatewayProcess final : public Process {
   void clock_changed() override;
   void rate_changed() override;
 
-  std::vector<std::uint32_t> healthy() const;
+  BackendFacts backends() const;
   bool genuine(const TallyMessage& tally) const;
   void settle();
   // Keeps and publishes first, then sends; may stop for a while before either.

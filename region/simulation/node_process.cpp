@@ -98,7 +98,8 @@ void NodeProcess::answer(ProcessId from, const Answer& answer, Instant decided) 
   if (answer.verdict != Verdict::failed) world_.checker.answered(answer, decided);
   TallyMessage message;
   message.round = answer.question.round;
-  message.answers.push_back({answer, simulated_signature(answer), "", "", world_.topology.hash});
+  message.answers.push_back(
+      {answer, simulated_signature(answer), "", "", world_.topology.quorum_hash});
   world_.network->send(self_, from, std::move(message));
 }
 

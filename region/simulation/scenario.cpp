@@ -101,7 +101,7 @@ Topology draw_topology(Random& random) {
                                           QuorumKind::hierarchical, QuorumKind::hierarchical};
   Topology topology;
   topology.cluster = "sim";
-  topology.hash = "sha256:sim";
+  topology.hash = topology.quorum_hash = "sha256:sim";
   topology.kind = one_of(random, kKinds);
   const bool zones = topology.kind == QuorumKind::hierarchical && random.below(3) == 0;
   const Sizes sizes = draw_sizes(random);

@@ -41,15 +41,15 @@ auto fields(const Heartbeat& h) {
   const Reign last_reign = h.last_reign.known() ? h.last_reign : Reign{};
   return std::tuple_cat(
       std::tie(h.sequence, h.heard_sequence, h.heard_ago, h.incarnation, h.version,
-               h.topology_version, h.topology_hash, h.region_quorate, h.eligible,
+               h.topology_version, h.topology_hash, h.quorum_hash, h.region_quorate, h.eligible,
                h.healthy_backends, h.epoch, h.primary, h.serving, h.lease_left, h.pause),
       std::make_tuple(last_reign));
 }
 auto fields(const RoundMessage& r) {
-  return std::tuple_cat(fields(r.question), std::tie(r.topology_hash));
+  return std::tuple_cat(fields(r.question), std::tie(r.quorum_hash));
 }
 auto fields(const SignedAnswer& a) {
-  return std::tie(a.answer, a.signature, a.fingerprint, a.certificate, a.topology_hash);
+  return std::tie(a.answer, a.signature, a.fingerprint, a.certificate, a.quorum_hash);
 }
 auto fields(const SwitchoverRequest& s) {
   return std::tie(s.id, s.to, s.timeout);

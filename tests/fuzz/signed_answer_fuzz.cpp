@@ -31,7 +31,7 @@ using Set = std::shared_ptr<const CredentialSet>;
 
 // What an answer means to those who count it.
 auto meaning(const SignedAnswer& given) {
-  return std::tie(given.answer, given.topology_hash);
+  return std::tie(given.answer, given.quorum_hash);
 }
 
 class SignedAnswerTarget {
@@ -90,7 +90,7 @@ class SignedAnswerTarget {
     made.answer.epoch = Epoch{choices.number()};
     made.answer.supports = any_region(choices);
     made.answer.wait = Duration(choices.below(60'000) * 1'000'000);
-    made.topology_hash = topology_.hash;
+    made.quorum_hash = topology_.quorum_hash;
     const CredentialSet& set = *sets_[node.value];
     made.certificate = set.certificate_der;
     made.fingerprint = set.fingerprint;
@@ -152,7 +152,7 @@ class SignedAnswerTarget {
         answer.wait += Duration(choices.below(1000));
         break;
       default:
-        given.topology_hash.back() ^= static_cast<char>(choices.below(2));
+        given.quorum_hash.back() ^= static_cast<char>(choices.below(2));
     }
   }
 

@@ -148,9 +148,11 @@ void check_tree(const Topology& model, std::size_t choice, std::string_view text
 
 void check_model(const Topology& model, std::string_view text) {
   require(is_name(model.cluster), "the cluster has a name", text);
-  require(model.hash.size() == 71 && model.hash.starts_with("sha256:") &&
-              model.hash.find_first_not_of("0123456789abcdef", 7) == std::string::npos,
-          "the hash is a SHA-256", text);
+  for (const std::string& hash : {model.hash, model.quorum_hash}) {
+    require(hash.size() == 71 && hash.starts_with("sha256:") &&
+                hash.find_first_not_of("0123456789abcdef", 7) == std::string::npos,
+            "a hash is a SHA-256", text);
+  }
   std::size_t nodes = 0;
   std::size_t gateways = 0;
   std::size_t candidates = 0;
@@ -185,7 +187,9 @@ void check_file(std::string_view text) {
   require(messages(again) == messages(loaded), "the same file gives the same findings", text);
   if (!loaded.errors.empty()) return;
   check_model(loaded.topology, text);
-  require(again.topology.hash == loaded.topology.hash, "the same file gives the same hash", text);
+  require(again.topology.hash == loaded.topology.hash &&
+              again.topology.quorum_hash == loaded.topology.quorum_hash,
+          "the same file gives the same hashes", text);
   const LoadedTopology commented = parse_topology(std::string(text) + "\n# end\n", "t");
   require(commented.errors.empty() && commented.topology.hash == loaded.topology.hash,
           "a comment does not change the hash", text);

@@ -29,7 +29,7 @@ Topology build_topology(Size size) {
   Topology topology;
   topology.cluster = "scale";
   topology.version = 1;
-  topology.hash = "sha256:" + std::string(64, 'a');
+  topology.hash = topology.quorum_hash = "sha256:" + std::string(64, 'a');
   topology.kind = QuorumKind::hierarchical;
   topology.timing.election_window = topology.timing.lease / 4;
   for (std::uint16_t r = 0; r < size.regions; ++r) {

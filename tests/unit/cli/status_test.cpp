@@ -32,12 +32,13 @@ TEST(StatusJsonTest, HasTheKeysThatWerePromisedInOrder) {
   EXPECT_TRUE(links->getObject(0)->isNull("rtt_ms"));
   EXPECT_EQ(links->getObject(1)->getNames(),
             (Names{"region", "gateway", "state", "rtt_ms", "last_heard_ms", "topology_match",
-                   "eligible"}));
+                   "quorum_match", "eligible"}));
   EXPECT_EQ(links->getObject(1)->getValue<std::string>("rtt_ms"), "81.2");
   const auto service = json->getArray("services")->getObject(0);
   EXPECT_EQ(service->getValue<int>("healthy"), 1);
   EXPECT_FALSE(service->getArray("backends")->getObject(1)->getValue<bool>("healthy"));
   EXPECT_EQ(json->getObject("topology")->getValue<std::string>("hash"), "sha256:abcd");
+  EXPECT_EQ(json->getObject("topology")->getValue<std::string>("quorum_hash"), "sha256:ef01");
   EXPECT_EQ(json->getObject("route_cache")->getValue<std::string>("state"), "up");
 }
 
@@ -73,6 +74,20 @@ TEST(StatusTableTest, ShowsWhatMattersFirst) {
     EXPECT_NE(table.find(line), std::string::npos) << line << "in\n" << table;
   }
   EXPECT_EQ(table.find('\033'), std::string::npos);
+}
+
+TEST(StatusTableTest, TellsOtherServicesFromAnotherTopology) {
+  GatewayStatus status = primary_status();
+  const auto row = [&](bool topology_match, bool quorum_match) {
+    status.links[1].topology_match = topology_match;
+    status.links[1].quorum_match = quorum_match;
+    const std::string table = cli::status_table(*status_json(status, boot_now()), "x", false);
+    const std::size_t at = table.find("us-west.gw1");
+    return table.substr(at, table.find('\n', at) - at);
+  };
+  EXPECT_NE(row(true, true).find("  same  "), std::string::npos);
+  EXPECT_NE(row(false, true).find("  other services  "), std::string::npos);
+  EXPECT_NE(row(false, false).find("  OTHER  "), std::string::npos);
 }
 
 TEST(StatusTableTest, ColoursDoNotMoveColumns) {

@@ -68,6 +68,7 @@ GatewayStatus primary_status() {
   status.services = {{"orders", 1, {{"127.0.0.1:9000", true}, {"127.0.0.1:9001", false}}}};
   status.topology_version = 3;
   status.topology_hash = "sha256:abcd";
+  status.quorum_hash = "sha256:ef01";
   status.route_cache_state = "up";
   status.route_cache_epoch = 7;
   status.primary_gateways = {{"127.0.1.10:8080", "127.0.1.11:8080"}};

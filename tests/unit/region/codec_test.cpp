@@ -39,7 +39,7 @@ class CodecTest : public testing::Test {
     given.signature = "signature";
     given.fingerprint = std::string(32, 'f');
     given.certificate = "certificate";
-    given.topology_hash = topology.hash;
+    given.quorum_hash = topology.quorum_hash;
     return given;
   }
 
@@ -51,6 +51,7 @@ class CodecTest : public testing::Test {
             .version = "0.1.0",
             .topology_version = 3,
             .topology_hash = topology.hash,
+            .quorum_hash = topology.quorum_hash,
             .region_quorate = true,
             .eligible = true,
             .healthy_backends = 2,
@@ -65,7 +66,7 @@ class CodecTest : public testing::Test {
 
   std::vector<PeerMessage> one_of_each() const {
     return {heartbeat(),
-            RoundMessage{question(), topology.hash},
+            RoundMessage{question(), topology.quorum_hash},
             TallyMessage{RoundId{0x123456789abcdef0},
                          {answer("us-east", "n1"), answer("us-east", "n2")}},
             SwitchoverRequest{11, region_id(topology, "us-west"), std::chrono::seconds(30)},
@@ -112,6 +113,7 @@ TEST_F(CodecTest, HeartbeatKeepsItsFields) {
   EXPECT_EQ(back.version, sent.version);
   EXPECT_EQ(back.topology_version, sent.topology_version);
   EXPECT_EQ(back.topology_hash, sent.topology_hash);
+  EXPECT_EQ(back.quorum_hash, sent.quorum_hash);
   EXPECT_EQ(back.region_quorate, sent.region_quorate);
   EXPECT_EQ(back.eligible, sent.eligible);
   EXPECT_EQ(back.healthy_backends, sent.healthy_backends);
@@ -136,7 +138,7 @@ TEST_F(CodecTest, EveryQuestionAndVerdictComesBack) {
        {QuestionKind::ask, QuestionKind::probe, QuestionKind::release, QuestionKind::close}) {
     Question asked = question();
     asked.kind = kind;
-    const std::string bytes = codec.encode(RoundMessage{asked, topology.hash});
+    const std::string bytes = codec.encode(RoundMessage{asked, topology.quorum_hash});
     const auto decoded = codec.decode(bytes_of(bytes));
     ASSERT_TRUE(decoded.ok());
     EXPECT_EQ(std::get<RoundMessage>(*decoded).question, asked);
@@ -153,7 +155,7 @@ TEST_F(CodecTest, EveryQuestionAndVerdictComesBack) {
     EXPECT_EQ(back.signature, given.signature);
     EXPECT_EQ(back.fingerprint, given.fingerprint);
     EXPECT_EQ(back.certificate, given.certificate);
-    EXPECT_EQ(back.topology_hash, given.topology_hash);
+    EXPECT_EQ(back.quorum_hash, given.quorum_hash);
   }
 }
 
@@ -173,7 +175,8 @@ TEST_F(CodecTest, AnswersToDifferentQuestionsOfARoundKeepTheirOwn) {
 TEST_F(CodecTest, RefusesWhatIsOutOfRange) {
   Question asked = question();
   asked.lease = Codec::kLongestLease + Duration(1);
-  EXPECT_NE(error_of(RoundMessage{asked, topology.hash}).find("question.lease"), std::string::npos);
+  EXPECT_NE(error_of(RoundMessage{asked, topology.quorum_hash}).find("question.lease"),
+            std::string::npos);
 
   SignedAnswer given = answer("eu", "n1");
   given.fingerprint = "short";
@@ -231,7 +234,7 @@ class OtherTopologyTest : public CodecTest {
  protected:
   OtherTopologyTest() {
     other.regions.at(region_id(topology, "us-west").value).name = "us-wild";
-    other.hash = "sha256:" + std::string(64, '0');
+    other.quorum_hash = "sha256:" + std::string(64, '0');
   }
   Topology other = make_topology();
   Codec other_codec{other};
@@ -239,12 +242,12 @@ class OtherTopologyTest : public CodecTest {
 
 TEST_F(OtherTopologyTest, HeartbeatIsReadWithoutTheUnknownRegion) {
   Heartbeat beat = heartbeat();
-  beat.topology_hash = other.hash;
+  beat.quorum_hash = other.quorum_hash;
   const std::string bytes = other_codec.encode(beat);
   const auto decoded = codec.decode(bytes_of(bytes));
   ASSERT_TRUE(decoded.ok()) << decoded.error().message;
   EXPECT_EQ(std::get<Heartbeat>(*decoded).primary, kNoRegion);
-  EXPECT_EQ(std::get<Heartbeat>(*decoded).topology_hash, other.hash);
+  EXPECT_EQ(std::get<Heartbeat>(*decoded).quorum_hash, other.quorum_hash);
 }
 
 TEST_F(OtherTopologyTest, UnknownNamesUnderOurOwnHashAreRefused) {
@@ -255,7 +258,7 @@ TEST_F(OtherTopologyTest, UnknownNamesUnderOurOwnHashAreRefused) {
 TEST_F(OtherTopologyTest, QuestionOfAnUnknownRegionIsReadAsOfNone) {
   Question asked = question();
   asked.region = region_id(topology, "us-west");
-  const std::string bytes = other_codec.encode(RoundMessage{asked, other.hash});
+  const std::string bytes = other_codec.encode(RoundMessage{asked, other.quorum_hash});
   const auto decoded = codec.decode(bytes_of(bytes));
   ASSERT_TRUE(decoded.ok()) << decoded.error().message;
   EXPECT_EQ(std::get<RoundMessage>(*decoded).question.region, kNoRegion);
@@ -263,7 +266,7 @@ TEST_F(OtherTopologyTest, QuestionOfAnUnknownRegionIsReadAsOfNone) {
 
 TEST_F(OtherTopologyTest, AnswersWithUnknownNamesAreLeftOut) {
   SignedAnswer unknown = answer("us-east", "n1");  // supports us-west
-  unknown.topology_hash = other.hash;
+  unknown.quorum_hash = other.quorum_hash;
   SignedAnswer known = unknown;
   known.answer.supports = region_id(topology, "us-east");
   const std::string bytes = other_codec.encode(TallyMessage{question().round, {unknown, known}});
@@ -271,7 +274,7 @@ TEST_F(OtherTopologyTest, AnswersWithUnknownNamesAreLeftOut) {
   ASSERT_TRUE(decoded.ok()) << decoded.error().message;
   const auto& answers = std::get<TallyMessage>(*decoded).answers;
   ASSERT_EQ(answers.size(), 1U);
-  EXPECT_EQ(answers.at(0).topology_hash, other.hash);
+  EXPECT_EQ(answers.at(0).quorum_hash, other.quorum_hash);
 }
 
 TEST_F(CodecTest, RefusesNothingAndRubbish) {

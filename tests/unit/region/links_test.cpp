@@ -122,13 +122,13 @@ TEST_F(LinksTest, ReportsEachChangeAndSuspicionOnce) {
 TEST_F(LinksTest, TellsPeersOfAnotherTopologyApart) {
   Heartbeat heartbeat;
   heartbeat.sequence = 1;
-  heartbeat.topology_hash = "h";
+  heartbeat.quorum_hash = "h";
   a_.heard(kB, heartbeat, now_);
-  EXPECT_TRUE(a_.topology_match(kB));
+  EXPECT_TRUE(a_.quorum_match(kB));
   heartbeat.sequence = 2;
-  heartbeat.topology_hash = "other";
+  heartbeat.quorum_hash = "other";
   a_.heard(kB, heartbeat, now_);
-  EXPECT_FALSE(a_.topology_match(kB));
+  EXPECT_FALSE(a_.quorum_match(kB));
 }
 
 TEST_F(LinksTest, AnOutageIsNoHabit) {

@@ -108,13 +108,13 @@ TEST_F(MemberTest, RefusesAWitnessAndARegionThatIsNotHeard) {
 }
 
 TEST_F(MemberTest, ARegionWithoutBackendsDoesNotStand) {
-  world_.member(west_).set_backends({0});
+  world_.member(west_).set_backends({false, 0});
   world_.run(1s);
   world_.kill(east_);
   world_.kill(sibling_);
   world_.run(5s);
   EXPECT_FALSE(world_.holds(west_));
-  world_.member(west_).set_backends({1});
+  world_.member(west_).set_backends({true, 1});
   EXPECT_TRUE(world_.await(2s, [&] { return world_.holds(west_); }));
 }
 

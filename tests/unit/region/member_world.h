@@ -58,7 +58,7 @@ class World {
     members_[id.value] = std::make_unique<Member>(topology_, id, Incarnation{incarnations_},
                                                   incarnations_, "test", now_);
     members_[id.value]->restore_pause(on_disk);
-    members_[id.value]->set_backends({1});
+    members_[id.value]->set_backends({true, 1});
     settle(id);
   }
 
@@ -141,7 +141,7 @@ class World {
       const Question& question = std::get<RoundMessage>(message).question;
       SignedAnswer answer;
       answer.answer = voters_[node.value].decide(question, now_).answer;
-      answer.topology_hash = topology_.hash;
+      answer.quorum_hash = topology_.quorum_hash;
       const TallyMessage reply{question.round, {answer}};
       later([this, from, node, reply] {
         if (!members_[from.value]) return;

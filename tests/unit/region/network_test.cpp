@@ -235,7 +235,7 @@ TEST_F(NetworkTest, ANodeMayOnlyAnswerAndOnlyBeAsked) {
         });
     const auto gateway = start(east1);
     ASSERT_TRUE(gateway->wait_connected(node));
-    gateway->network.send(node, RoundMessage{question(), topology.hash});
+    gateway->network.send(node, RoundMessage{question(), topology.quorum_hash});
     ASSERT_TRUE(gateway->wait_failure(node, "a node may say nothing but answers"));
     ASSERT_TRUE(gateway->wait_connected(node));
     const std::size_t asked = voter->messages().size();
@@ -269,7 +269,7 @@ TEST_F(NetworkTest, OnlyGenuineAnswersOfTheNodeItselfGetThrough) {
               SignedAnswer replayed = genuine;
               replayed.answer.question.epoch = Epoch{99};
               SignedAnswer elsewhere = genuine;
-              elsewhere.topology_hash = "sha256:" + std::string(64, 'a');
+              elsewhere.quorum_hash = "sha256:" + std::string(64, 'a');
               // Another node's answer, and our answer under another node's name.
               const SignedAnswer foreign = test::sign_answer(topology, other, *others, asked);
               const SignedAnswer usurped = test::sign_answer(topology, other, *own, asked);
@@ -278,7 +278,7 @@ TEST_F(NetworkTest, OnlyGenuineAnswersOfTheNodeItselfGetThrough) {
   const auto gateway = start(east1);
   ASSERT_TRUE(gateway->wait_connected(node));
   for (std::size_t round = 1; round <= 2; ++round) {
-    gateway->network.send(node, RoundMessage{question(), topology.hash});
+    gateway->network.send(node, RoundMessage{question(), topology.quorum_hash});
     ASSERT_TRUE(gateway->wait_messages(round));
   }
   for (const auto& [from, message] : gateway->messages()) {
@@ -313,7 +313,7 @@ TEST_F(NetworkTest, AnswersRelayedByAGatewayMustBeOfItsOwnRegion) {
   ASSERT_TRUE(relay->wait_connected(west_node));
   ASSERT_TRUE(gateway->wait_connected(west));
   for (std::size_t round = 1; round <= 3; ++round) {
-    gateway->network.send(west, RoundMessage{question(), topology.hash});
+    gateway->network.send(west, RoundMessage{question(), topology.quorum_hash});
     ASSERT_TRUE(gateway->wait_messages(round));
     const auto message = gateway->messages().back();
     EXPECT_EQ(message.first.peer, west);
@@ -327,9 +327,9 @@ TEST_F(NetworkTest, AnswersRelayedByAGatewayMustBeOfItsOwnRegion) {
                                  test::sign_answer(topology, west_node, *west_credentials, asked)};
             }));
   ASSERT_TRUE(gateway->wait_connected(east2));
-  gateway->network.send(east2, RoundMessage{question(), topology.hash});
+  gateway->network.send(east2, RoundMessage{question(), topology.quorum_hash});
   ASSERT_TRUE(other->wait_messages(1));
-  gateway->network.send(west, RoundMessage{question(), topology.hash});
+  gateway->network.send(west, RoundMessage{question(), topology.quorum_hash});
   ASSERT_TRUE(gateway->wait_messages(4));
   for (const auto& [from, message] : gateway->messages()) EXPECT_EQ(from.peer, west);
 }
@@ -345,7 +345,7 @@ TEST_F(NetworkTest, TheCertificateTravelsOnceAConnection) {
     ASSERT_TRUE(gateway->wait_connected(node));
     std::uint64_t before = 0;
     for (std::size_t round = 1; round <= 3; ++round) {
-      gateway->network.send(node, RoundMessage{question(), topology.hash});
+      gateway->network.send(node, RoundMessage{question(), topology.quorum_hash});
       ASSERT_TRUE(gateway->wait_messages(round));
       const std::uint64_t now = gateway->network.counters().bytes_received;
       if (round == 1) {

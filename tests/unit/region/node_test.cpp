@@ -47,7 +47,7 @@ class NodeTest : public testing::Test {
     if (messages.size() <= before) return {};
     return std::get<TallyMessage>(messages.at(before).second).answers.at(0);
   }
-  Answer ask(const Question& asked) { return ask(asked, topology.hash).answer; }
+  Answer ask(const Question& asked) { return ask(asked, topology.quorum_hash).answer; }
   // A new node waits for a lease that it may have promised before it lost its memory.
   Answer ask_when_free(Question asked) {
     while (true) {
@@ -93,12 +93,12 @@ TEST_F(NodeTest, VotesOnceAnEpochAndKeepsItsVoteAcrossARestart) {
 TEST_F(NodeTest, QuestionsUnderAnotherTopologyAreAnsweredAsSuch) {
   start_node();
   const Topology other = test::make_topology(2);
-  ASSERT_NE(other.hash, topology.hash);
+  ASSERT_NE(other.quorum_hash, topology.quorum_hash);
   start_gateway(other);
-  const SignedAnswer given = ask(question(QuestionKind::ask, 1), other.hash);
+  const SignedAnswer given = ask(question(QuestionKind::ask, 1), other.quorum_hash);
   EXPECT_EQ(given.answer.verdict, Verdict::topology);
   EXPECT_EQ(given.answer.epoch, Epoch{});
-  EXPECT_EQ(given.topology_hash, topology.hash);
+  EXPECT_EQ(given.quorum_hash, topology.quorum_hash);
 }
 
 TEST_F(NodeTest, QuestionsThatBreakARuleAreNotAnswered) {
@@ -108,17 +108,17 @@ TEST_F(NodeTest, QuestionsThatBreakARuleAreNotAnswered) {
   ASSERT_TRUE(gateway->wait_connected(self));
   Question greedy = question(QuestionKind::ask, 1);
   greedy.lease = topology.timing.lease + Duration(1);
-  gateway->network.send(self, RoundMessage{greedy, topology.hash});
+  gateway->network.send(self, RoundMessage{greedy, topology.quorum_hash});
   const Question witness = question(QuestionKind::ask, 1, "eu");
-  gateway->network.send(self, RoundMessage{witness, topology.hash});
+  gateway->network.send(self, RoundMessage{witness, topology.quorum_hash});
   Question nobody = question(QuestionKind::ask, 1);
   nobody.incarnation = Incarnation{};
-  gateway->network.send(self, RoundMessage{nobody, topology.hash});
+  gateway->network.send(self, RoundMessage{nobody, topology.quorum_hash});
   Question nowhere = question(QuestionKind::ask, 1);
   nowhere.region = kNoRegion;
-  gateway->network.send(self, RoundMessage{nowhere, topology.hash});
+  gateway->network.send(self, RoundMessage{nowhere, topology.quorum_hash});
   const Question fair = question(QuestionKind::probe, 1, "eu");
-  gateway->network.send(self, RoundMessage{fair, topology.hash});
+  gateway->network.send(self, RoundMessage{fair, topology.quorum_hash});
   ASSERT_TRUE(gateway->wait_messages(1));
   const auto messages = gateway->messages();
   ASSERT_EQ(messages.size(), 1U);

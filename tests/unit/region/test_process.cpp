@@ -71,7 +71,7 @@ SignedAnswer sign_answer(const Topology& topology, NodeId self, const Credential
                   .epoch = question.epoch,
                   .supports = question.region,
                   .wait = Duration::zero()};
-  given.topology_hash = topology.hash;
+  given.quorum_hash = topology.quorum_hash;
   given.fingerprint = credentials.current()->fingerprint;
   const auto signature = sign(*credentials.current(), answer_signed_bytes(given, topology));
   CHECK(signature.ok());

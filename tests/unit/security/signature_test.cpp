@@ -30,7 +30,7 @@ struct Signed {
                 .supports = RegionId{1},
                 .wait = std::chrono::milliseconds(20)};
   std::string cluster = "shop";
-  std::string topology_hash = "sha256:0011";
+  std::string quorum_hash = "sha256:0011";
   std::string node_region = "us-east";
   std::string node_name = "n1";
   std::string asking_region = "us-west";
@@ -38,7 +38,7 @@ struct Signed {
 
   std::string bytes() const {
     return signed_bytes(answer,
-                        {cluster, topology_hash, node_region, node_name, asking_region, supports});
+                        {cluster, quorum_hash, node_region, node_name, asking_region, supports});
   }
 };
 
@@ -48,7 +48,7 @@ using Change = std::function<void(Signed&)>;
 std::vector<std::pair<std::string, Change>> changes() {
   return {
       {"cluster", [](Signed& s) { s.cluster = "bank"; }},
-      {"topology hash", [](Signed& s) { s.topology_hash = "sha256:0012"; }},
+      {"quorum hash", [](Signed& s) { s.quorum_hash = "sha256:0012"; }},
       {"node region", [](Signed& s) { s.node_region = "eu"; }},
       {"node name", [](Signed& s) { s.node_name = "n2"; }},
       {"asking region", [](Signed& s) { s.asking_region = "eu"; }},
@@ -123,7 +123,7 @@ TEST_F(SignatureTest, BytesAreTheSameOnEveryMachineAndInEveryVersion) {
   Signed answer;
   answer.answer = Answer{};
   answer.answer.question.epoch = Epoch{0x0102};
-  answer.cluster = answer.topology_hash = answer.node_region = answer.node_name = "a";
+  answer.cluster = answer.quorum_hash = answer.node_region = answer.node_name = "a";
   answer.asking_region = answer.supports = "";
   const auto number = [](char high, char low) {
     return std::string("\0\0\0\x08\0\0\0\0\0\0", 10) + high + low;

@@ -181,12 +181,13 @@ TEST(TopologyHash, KnowsNeitherOrderNorCommentsNorSpelling) {
   const LoadedTopology other = load_topology((cases_folder() / "example_reordered.yaml").string());
   ASSERT_EQ(all_messages(other), "");
   EXPECT_EQ(other.topology.hash, example().hash);
+  EXPECT_EQ(other.topology.quorum_hash, example().quorum_hash);
   EXPECT_EQ(example().hash.size(), 7U + 64U);
   EXPECT_TRUE(example().hash.starts_with("sha256:"));
 }
 
-// Changes of the example, each of one value.
-constexpr std::pair<const char*, const char*> kChanges[] = {
+// Changes of the example, each of one value: of what votes are compared by, and of the rest.
+constexpr std::pair<const char*, const char*> kQuorumChanges[] = {
     {"cluster: shop", "cluster: shop2"},
     {"version: 1", "version: 2"},
     {"quorum: hierarchical", "quorum: weighted"},
@@ -212,6 +213,8 @@ constexpr std::pair<const char*, const char*> kChanges[] = {
     {"redis: 10.0.1.20:6379", ""},
     {"a: { weight: 1,", "aa: { weight: 1,"},
     {"b: { weight: 1,", "b: { weight: 2,"},
+};
+constexpr std::pair<const char*, const char*> kServiceChanges[] = {
     {"orders:", "orders2:"},
     {"protocol: http\n    port: 8080\n    reads: local\n    hold: 5s\n    min_backends: 1\n"
      "    tls: { cert: FILE, key: FILE }",
@@ -250,11 +253,19 @@ constexpr std::pair<const char*, const char*> kChanges[] = {
 
 TEST(TopologyHash, ChangesWithEveryValue) {
   const std::string text = read_case("example.yaml");
-  std::set<std::string> hashes{parse_topology(text, "t").topology.hash};
-  for (const auto& [from, to] : kChanges) {
+  const Topology before = parse_topology(text, "t").topology;
+  std::set<std::string> hashes{before.hash, before.quorum_hash};
+  const auto change = [&](const char* from, const char* to) {
     const LoadedTopology changed = parse_topology(with(text, from, to), "t");
-    ASSERT_EQ(all_messages(changed), "") << from << " -> " << to;
+    EXPECT_EQ(all_messages(changed), "") << from << " -> " << to;
     EXPECT_TRUE(hashes.insert(changed.topology.hash).second) << from << " -> " << to;
+    return changed.topology;
+  };
+  for (const auto& [from, to] : kQuorumChanges) {
+    EXPECT_TRUE(hashes.insert(change(from, to).quorum_hash).second) << from << " -> " << to;
+  }
+  for (const auto& [from, to] : kServiceChanges) {
+    EXPECT_EQ(change(from, to).quorum_hash, before.quorum_hash) << from << " -> " << to;
   }
   const std::string tcp = with(with(text, "protocol: http", "protocol: tcp"),
                                "    tls: { cert: FILE, key: FILE }\n", "");
