@@ -121,6 +121,7 @@ Readiness readiness(const GatewayStatus& status, Instant now) {
   Readiness result;
   const bool alive = fresh(status, now);
   result.add("control", alive, alive ? "" : "the control thread has not reported for some time");
+  if (status.stopping) result.add("stopping", false, "this gateway is about to end");
   const bool quorum = status.quorum.outcome == Outcome::won;
   result.add("quorum", quorum,
              std::to_string(status.quorum.weight) + " of " + std::to_string(status.quorum.total) +

@@ -22,18 +22,20 @@ std::string milliseconds_text(Duration span) {
 
 }  // namespace
 
-Control::Control(const Topology& topology, GatewayId self, Incarnation incarnation,
+Control::Control(std::shared_ptr<const Topology> topology, GatewayId self, Incarnation incarnation,
                  std::uint64_t seed, RouteCell& route, const WritesInFlight& writes,
                  Metrics& metrics)
-    : topology_(topology),
+    : first_(std::move(topology)),
+      topology_(*first_),
       self_(self),
       route_(route),
       writes_(writes),
       metrics_(metrics),
-      member_(topology, self, incarnation, seed, REGENT_VERSION, boot_now()),
-      gateway_likeness_(topology.gateways.size(), Likeness::same),
-      node_matches_(topology.nodes.size(), true),
-      status_(std::make_shared<GatewayStatus>(make_status(topology, self, member_, boot_now()))) {}
+      current_(first_),
+      member_(topology_, self, incarnation, seed, REGENT_VERSION, boot_now()),
+      gateway_likeness_(topology_.gateways.size(), Likeness::same),
+      node_matches_(topology_.nodes.size(), true),
+      status_(std::make_shared<GatewayStatus>(make_status(topology_, self, member_, boot_now()))) {}
 
 void Control::from_node(NodeId node, PeerMessage message) {
   const bool queued = loop_.post([this, node, message = std::move(message)] {
@@ -49,10 +51,8 @@ void Control::from_gateway(GatewayId gateway, std::uint64_t connection, PeerMess
   if (!queued) log_event(LogLevel::warning, "message dropped: control queue is full");
 }
 
-void Control::backends_changed(std::vector<std::uint32_t> healthy_by_service) {
-  const bool queued = loop_.post([this, healthy = std::move(healthy_by_service)] {
-    member_.set_backends(backend_facts(topology_, healthy));
-  });
+void Control::backends_changed() {
+  const bool queued = loop_.post([this] { take_backends(); });
   if (!queued) log_event(LogLevel::warning, "backend health dropped: control queue is full");
 }
 
@@ -125,7 +125,7 @@ void Control::mirror(Instant now) {
   record.lease_end = view.until;
   if (view.until > now && view.primary != kNoRegion) {
     record.primary = topology_.region_name(view.primary);
-    for (const Service& service : topology_.services) {
+    for (const Service& service : current_->services) {
       std::vector<std::string> addresses;
       for (GatewayId gateway : topology_.region(view.primary).gateways) {
         addresses.push_back(Address{topology_.gateway(gateway).host, service.port}.text());
@@ -191,7 +191,7 @@ void Control::renew_status(Instant now) {
                          status_->serving == member_.election().holds_lease(now) &&
                          status_->pause == member_.pause().pause;
   if (fresh && role_kept) return;
-  auto status = std::make_shared<GatewayStatus>(make_status(topology_, self_, member_, now));
+  auto status = std::make_shared<GatewayStatus>(make_status(*current_, self_, member_, now));
   if (status->role != logged_role_ || published_.epoch != logged_epoch_ ||
       published_.primary != logged_primary_) {
     logged_role_ = status->role;
@@ -241,12 +241,25 @@ SwitchoverReply Control::switchover(const std::string& to, Duration timeout) {
     return {
         0, SwitchoverOutcome::not_possible, "the topology has no region \"" + to + "\"", {}, {}};
   }
+  return on_member(timeout, [this, timeout, to_region = *region](std::uint64_t token) {
+    member_.switchover(to_region, timeout, token, boot_now(), outbox_);
+  });
+}
+
+SwitchoverReply Control::leave(Duration limit) {
+  return on_member(limit, [this, limit](std::uint64_t token) {
+    member_.leave(limit, token, boot_now(), outbox_);
+  });
+}
+
+// Waits for what the member says in the end to a wish that it is told there.
+SwitchoverReply Control::on_member(Duration timeout, Wish wish) {
   auto promise = std::make_shared<std::promise<SwitchoverReply>>();
   auto outcome = promise->get_future();
-  const bool queued = loop_.post([this, promise, timeout, to_region = *region] {
+  const bool queued = loop_.post([this, promise, tell = std::move(wish)] {
     const std::uint64_t token = next_token_++;
     waiting_.emplace(token, std::move(*promise));
-    member_.switchover(to_region, timeout, token, boot_now(), outbox_);
+    tell(token);
   });
   if (!queued) {
     return {0, SwitchoverOutcome::not_possible, "this gateway is stopping or overloaded", {}, {}};

@@ -39,8 +39,8 @@ struct ControlOutputs {
 // from any thread.
 class Control final : public ControlPort {
  public:
-  Control(const Topology& topology, GatewayId self, Incarnation incarnation, std::uint64_t seed,
-          RouteCell& route, const WritesInFlight& writes, Metrics& metrics);
+  Control(std::shared_ptr<const Topology> topology, GatewayId self, Incarnation incarnation,
+          std::uint64_t seed, RouteCell& route, const WritesInFlight& writes, Metrics& metrics);
 
   // Before run(); not again.
   void connect(ControlOutputs outputs) { outputs_ = std::move(outputs); }
@@ -48,10 +48,17 @@ class Control final : public ControlPort {
 
   void from_node(NodeId node, PeerMessage message);
   void from_gateway(GatewayId gateway, std::uint64_t connection, PeerMessage message);
-  void backends_changed(std::vector<std::uint32_t> healthy_by_service);
+  // The health of some backend changed: look at all of them again (ControlOutputs::backends).
+  void backends_changed();
+  // Takes the services of a topology whose quorum part is the same. False: the control thread takes
+  // no more tasks.
+  [[nodiscard]] bool adopt(std::shared_ptr<const Topology> topology);
 
   void run();
   void stop();
+  // Hands over what this gateway holds, and stands no more: Member::leave(). Blocks, at most little
+  // longer than `limit`. Once.
+  SwitchoverReply leave(Duration limit);
   // Ends the waiting of operators whose switchover is under way; the switchover itself goes on.
   void abandon_switchovers();
 
@@ -73,11 +80,15 @@ class Control final : public ControlPort {
   void log_topology(const std::string& peer, Likeness likeness, const std::string& theirs) const;
   void report_election(const Outbox& outbox, Instant now);
   void report_pause(const Outbox& outbox);
+  using Wish = std::function<void(std::uint64_t token)>;
+  SwitchoverReply on_member(Duration timeout, Wish wish);
+  void take_backends();
   template <typename T>
   std::optional<T> on_control_thread(std::function<T()> task);
   void renew_status(Instant now);
 
-  const Topology& topology_;
+  const std::shared_ptr<const Topology> first_;
+  const Topology& topology_;  // *first_: for all but services and traffic
   const GatewayId self_;
   RouteCell& route_;
   const WritesInFlight& writes_;
@@ -86,6 +97,7 @@ class Control final : public ControlPort {
   mutable ControlLoop loop_;
 
   // The control thread's own.
+  std::shared_ptr<const Topology> current_;  // after reloads; what has an id has the same in both
   Member member_;
   Outbox outbox_;
   Route published_;

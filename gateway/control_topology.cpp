@@ -1,8 +1,34 @@
+#include <algorithm>
+
 #include "gateway/control.h"
 #include "region/log.h"
 
-// What is said about the topologies that other processes run.
+// The topology that this gateway runs, as far as it can change, and what is said about those that
+// other processes run.
 namespace regent {
+
+bool Control::adopt(std::shared_ptr<const Topology> topology) {
+  CHECK(topology->quorum_hash == first_->quorum_hash);
+  return loop_.post([this, next = std::move(topology)] {
+    current_ = next;
+    member_.show_topology(current_->version, current_->hash);
+    take_backends();
+  });
+}
+
+// By name: the data plane may be ahead of us, or behind.
+void Control::take_backends() {
+  if (!outputs_.backends) return;
+  const std::vector<ServiceStatus> shown = outputs_.backends();
+  std::vector<std::uint32_t> healthy;
+  for (const Service& service : current_->services) {
+    const auto about = std::find_if(shown.begin(), shown.end(), [&](const ServiceStatus& status) {
+      return status.name == service.name;
+    });
+    healthy.push_back(about == shown.end() ? 0 : about->healthy);
+  }
+  member_.set_backends(backend_facts(*current_, healthy));
+}
 
 Control::Likeness Control::likeness_of(GatewayId gateway) const {
   if (!member_.links().quorum_match(gateway)) return Likeness::foreign;
@@ -46,7 +72,7 @@ void Control::log_topology(const std::string& peer, Likeness likeness,
   log_event(level, text,
             {{"process", peer},
              {"theirs", theirs},
-             {"ours", "version " + std::to_string(topology_.version) + ", " + topology_.hash}});
+             {"ours", "version " + std::to_string(current_->version) + ", " + current_->hash}});
 }
 
 }  // namespace regent

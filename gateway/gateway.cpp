@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "gateway/admin_api.h"
@@ -11,12 +12,15 @@
 #include "gateway/metrics.h"
 #include "gateway/pause_keeper.h"
 #include "region/clock.h"
+#include "region/log.h"
 #include "region/network.h"
 #include "security/certificate.h"
 
 namespace regent {
 
 namespace {
+
+constexpr Duration kLongestNotice = std::chrono::seconds(1);
 
 // From the operating system; never 0, which means "unknown" in an Incarnation.
 Result<std::uint64_t> random_number() {
@@ -39,10 +43,12 @@ std::vector<std::string> service_names(const Topology& topology) {
 
 // Members are destroyed from the last to the first: whoever calls goes before whom it calls.
 struct Gateway::Parts final : Network::Handler {
-  Parts(const Topology& topology, GatewayId self, Credentials& credentials, Incarnation incarnation,
-        std::uint64_t seed, std::unique_ptr<PauseStore> pause_store)
-      : metrics(service_names(topology)),
-        control(topology, self, incarnation, seed, route, writes, metrics),
+  Parts(std::shared_ptr<const Topology> model, GatewayId self, Credentials& credentials,
+        Incarnation incarnation, std::uint64_t seed, std::unique_ptr<PauseStore> pause_store)
+      : first(std::move(model)),
+        topology(*first),
+        metrics(service_names(topology)),
+        control(first, self, incarnation, seed, route, writes, metrics),
         network(topology, self, credentials, *this),
         data_plane(topology, self, route, writes, credentials, metrics.requests()),
         api(control, [this, &credentials](const GatewayStatus& status) {
@@ -102,6 +108,8 @@ struct Gateway::Parts final : Network::Handler {
   }
   void on_connection(const Endpoint&, bool, const Error*) override {}
 
+  const std::shared_ptr<const Topology> first;
+  const Topology& topology;  // *first
   RouteCell route;
   WritesInFlight writes;
   Metrics metrics;
@@ -118,8 +126,10 @@ struct Gateway::Parts final : Network::Handler {
 Gateway::Gateway() = default;
 Gateway::~Gateway() = default;
 
-Result<std::unique_ptr<Gateway>> Gateway::start(const Topology& topology, GatewayId self,
-                                                Credentials& credentials, const std::string& data) {
+Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const Topology> model,
+                                                GatewayId self, Credentials& credentials,
+                                                const std::string& data) {
+  const Topology& topology = *model;
   std::unique_ptr<PauseStore> pause_store;
   if (!data.empty()) {
     auto opened = PauseStore::open(data, topology);
@@ -131,12 +141,12 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Topology& topology, Gatewa
   const auto seed = random_number();
   if (!seed) return seed.error();
   std::unique_ptr<Gateway> gateway(new Gateway);
-  gateway->parts_ = std::make_unique<Parts>(topology, self, credentials, Incarnation{*incarnation},
-                                            *seed, std::move(pause_store));
+  gateway->parts_ =
+      std::make_unique<Parts>(std::move(model), self, credentials, Incarnation{*incarnation}, *seed,
+                              std::move(pause_store));
   Parts& parts = *gateway->parts_;
-  parts.data_plane.on_backends([&parts](std::vector<std::uint32_t> healthy) {
-    parts.control.backends_changed(std::move(healthy));
-  });
+  parts.data_plane.on_backends(
+      [&parts](const std::vector<std::uint32_t>&) { parts.control.backends_changed(); });
   const TopologyGateway& own = topology.gateway(self);
   auto admin = AdminServer::start(own.host, own.admin_port, credentials, parts.api);
   if (!admin) return admin.error();
@@ -145,6 +155,20 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const Topology& topology, Gatewa
   if (const Status status = parts.network.start(); !status) return status.error();
   parts.thread = std::thread([&parts] { parts.control.run(); });
   return gateway;
+}
+
+void Gateway::stop() {
+  Parts& parts = *parts_;
+  const SwitchoverReply left = parts.control.leave(kHandOverLimit);
+  const bool done = left.outcome == SwitchoverOutcome::done;
+  log_event(done ? LogLevel::info : LogLevel::warning,
+            done ? "gateway has handed over" : "gateway could not hand over",
+            {{"outcome", left.message}});
+  // What others have under way to here was sent before they heard of the end.
+  std::this_thread::sleep_for(std::min(parts.topology.timing.heartbeat, kLongestNotice));
+  log_event(LogLevel::info, "gateway takes no more connections");
+  parts.data_plane.stop();
+  log_event(LogLevel::info, "gateway has finished what was under way");
 }
 
 }  // namespace regent

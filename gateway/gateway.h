@@ -13,12 +13,19 @@ namespace regent {
 // the admin API together. Nothing else knows all of them.
 class Gateway {
  public:
-  // Everything listens when this returns. `topology` and `credentials` must outlive the gateway.
+  // Everything listens when this returns. `credentials` must outlive the gateway.
   // `data`: the folder for the pause switch; "": a restart forgets it, and asks the other gateways.
   // Errors: an address that cannot be listened on, and who has it; what PauseStore::open says.
-  static Result<std::unique_ptr<Gateway>> start(const Topology& topology, GatewayId self,
-                                                Credentials& credentials, const std::string& data);
-  // Stops taking connections, finishes what is under way up to the data plane's limit, ends.
+  static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const Topology> topology,
+                                                GatewayId self, Credentials& credentials,
+                                                const std::string& data);
+  // How long handing over may take when a gateway stops.
+  static constexpr Duration kHandOverLimit = std::chrono::seconds(2);
+  // The end, in steps, each with a line in the log: hands over what this gateway holds; lets the
+  // other gateways hear that requests are to go elsewhere; takes no new connections and finishes
+  // what is under way up to the topology's stop_limit. Blocks. Once.
+  void stop();
+  // Without the steps of stop(): takes no new connections, finishes what is under way, ends.
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;

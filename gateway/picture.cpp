@@ -16,7 +16,8 @@ double milliseconds(Duration span) {
 
 Role role_of(const Member& member, Instant now) {
   const Election& election = member.election();
-  if (member.draining() || election.role() == Election::Role::releasing) return Role::draining;
+  if (member.leaving() || member.draining() || election.role() == Election::Role::releasing)
+    return Role::draining;
   if (election.holds_lease(now)) return Role::primary;
   if (election.role() == Election::Role::candidate) return Role::candidate;
   return election.quorum_reachable(now) ? Role::standby : Role::isolated;
@@ -88,7 +89,7 @@ Route make_route(const Topology& topology, GatewayId self, const Member& member,
   }
   const auto serving = [&](GatewayId gateway) {
     const Heartbeat* last = member.links().last(gateway);
-    return last != nullptr && last->serving && last->epoch == route.epoch;
+    return last != nullptr && last->serving && !last->draining && last->epoch == route.epoch;
   };
   std::stable_partition(route.forward_to.begin(), route.forward_to.end(), serving);
   return route;
@@ -110,17 +111,18 @@ GatewayStatus make_status(const Topology& topology, GatewayId self, const Member
   status.serving = election.holds_lease(now);
   status.lease_end = view.until;
   status.pause = member.pause().pause;
+  status.stopping = member.leaving();
   status.quorum = quorum_of(topology, member, now);
   status.links = links_of(topology, self, member, now);
   status.topology_version = topology.version;
   status.topology_hash = topology.hash;
   status.quorum_hash = topology.quorum_hash;
-  status.primary_gateways.resize(topology.services.size());
-  if (!known || view.primary == kNoRegion) return status;
-  for (std::size_t i = 0; i < topology.services.size(); ++i) {
+  for (const Service& service : topology.services) {
+    auto& of = status.primary_gateways.emplace_back();
+    of.service = service.name;
+    if (!known || view.primary == kNoRegion) continue;
     for (GatewayId gateway : topology.region(view.primary).gateways) {
-      const Address address{topology.gateway(gateway).host, topology.services[i].port};
-      status.primary_gateways[i].push_back(address.text());
+      of.gateways.push_back(Address{topology.gateway(gateway).host, service.port}.text());
     }
   }
   return status;

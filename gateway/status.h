@@ -82,6 +82,7 @@ struct GatewayStatus {
   bool serving = false;                // this gateway holds a live lease
   Instant lease_end = Instant::min();  // of the primary's lease as known here
   Pause pause;                         // of automatic failover
+  bool stopping = false;               // this gateway is about to end
   QuorumStatus quorum;
   std::vector<LinkStatus> links;
   std::vector<ServiceStatus> services;
@@ -90,9 +91,12 @@ struct GatewayStatus {
   std::string quorum_hash;
   std::string route_cache_state = "off";  // off, up, down
   std::uint64_t route_cache_epoch = 0;
-  // host:port of the primary region's gateways, for each service in the topology's order, which is
-  // also the order of `services`.
-  std::vector<std::vector<std::string>> primary_gateways;
+  // By service, in the topology's order: host:port of the primary region's gateways.
+  struct ServiceGateways {
+    std::string service;
+    std::vector<std::string> gateways;
+  };
+  std::vector<ServiceGateways> primary_gateways;
 
   // The picture may be some milliseconds old; these three are right at the instant asked about.
   bool serves_at(Instant now) const { return serving && now < lease_end; }

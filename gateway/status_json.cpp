@@ -132,12 +132,10 @@ Object::Ptr route_json(const GatewayStatus& status, Instant now) {
   }
   const auto& gateways = status.primary_gateways;
   object->set("gateways",
-              strings_json(gateways.empty() ? std::vector<std::string>{} : gateways[0]));
+              strings_json(gateways.empty() ? std::vector<std::string>{} : gateways[0].gateways));
   object->set("expires_in_ms", lease_left_ms(status, now));
   Object::Ptr services = ordered_object();
-  for (std::size_t i = 0; i < std::min(gateways.size(), status.services.size()); ++i) {
-    services->set(status.services[i].name, strings_json(gateways[i]));
-  }
+  for (const auto& of : gateways) services->set(of.service, strings_json(of.gateways));
   object->set("services", services);
   return object;
 }

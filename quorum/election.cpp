@@ -385,6 +385,17 @@ Election::Output Election::release(RegionId successor, Instant now) {
   return output;
 }
 
+Election::Output Election::resign(Instant now) {
+  Output output;
+  Epoch epoch;
+  if (const auto* holder = std::get_if<Holder>(&role_)) epoch = holder->epoch;
+  if (const auto* candidate = std::get_if<Candidate>(&role_)) epoch = candidate->epoch;
+  if (epoch == Epoch{}) return output;
+  become_follower(now, config_.probe_every(), output);
+  send_release(epoch, now, output);
+  return output;
+}
+
 Election::Output Election::handed_over(Epoch epoch, RegionId successor, Instant now) {
   Output output;
   saw_epoch(epoch, kNoRegion, output);

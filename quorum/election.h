@@ -86,6 +86,10 @@ class Election {
   // Gives the epoch back in favour of `successor`. The caller has stopped serving writes, has none
   // in flight, and does not serve again under this epoch. Without a lease: nothing happens.
   Output release(RegionId successor, Instant now);
+  // Gives back only what this gateway itself holds, or is about to, so that the epoch stays with
+  // its region: its siblings go on in it. The caller promises as for release(). Without an office:
+  // nothing happens.
+  Output resign(Instant now);
   // The holder of `epoch` handed over: the successor stands at once, others leave it a lease's
   // time.
   Output handed_over(Epoch epoch, RegionId successor, Instant now);

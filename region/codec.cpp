@@ -189,6 +189,7 @@ struct Packer {
     to.set_epoch(from.epoch.value);
     to.set_primary(name(from.primary));
     to.set_serving(from.serving);
+    to.set_draining(from.draining);
     to.set_lease_left_ns(std::min(span_ns(from.lease_left), span_ns(Codec::kLongestLease)));
     to.set_pause_version(from.pause.version);
     to.set_paused(from.pause.paused);
@@ -349,6 +350,7 @@ struct Unpacker {
     to.epoch = Epoch{from.epoch()};
     to.primary = *primary;
     to.serving = from.serving();
+    to.draining = from.draining();
     to.lease_left = *lease_left;
     to.pause = {.version = from.pause_version(), .paused = from.paused()};
     to.last_reign = {.epoch = Epoch{from.last_reign().epoch()},

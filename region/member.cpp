@@ -172,6 +172,7 @@ void Member::tick(Instant now, std::int64_t writes_in_flight, Outbox& out) {
   if (better_may_be_starting(now)) election_.defer_until(now + topology_.timing.heartbeat);
   if (now >= election_.next_deadline()) apply(election_.tick(now), now, out);
   consider_failback(now, out);
+  advance_leaving(now, out);
   advance_handover(now, writes_in_flight, out);
   for (auto& due : tallies_.take(now)) out.replies.emplace_back(due.asker, std::move(due.message));
   std::erase_if(passed_on_, [&](const auto& entry) {
@@ -187,7 +188,7 @@ void Member::tick(Instant now, std::int64_t writes_in_flight, Outbox& out) {
   const PrimaryView view = election_.view();
   const bool serving = election_.holds_lease(now);
   const bool long_lease = serving && view.until - now > topology_.timing.lease / 2;
-  const Told now_true{serving, long_lease, view.epoch, view.primary, pause_.pause};
+  const Told now_true{serving, long_lease, view.epoch, view.primary, leaving(), pause_.pause};
   if (now >= next_heartbeat_ || now_true != told_) {
     told_ = now_true;
     send_heartbeats(now, out);
@@ -203,6 +204,7 @@ Instant Member::next_deadline(Instant now) const {
   if (handover_ && handover_->stage == Handover::Stage::waiting) {
     next = std::min(next, handover_->deadline);
   }
+  if (leaving_ && leaving_->token) next = std::min(next, now + kDrainPoll);
   for (const auto& [token, deadline] : passed_on_) next = std::min(next, deadline);
   return next;
 }
@@ -226,6 +228,7 @@ void Member::send_heartbeats(Instant now, Outbox& out) {
     heartbeat.lease_left = view.until - now;
   }
   heartbeat.serving = election_.holds_lease(now);
+  heartbeat.draining = leaving();
   heartbeat.pause = pause_.pause;
   if (paused()) heartbeat.last_reign = pause_.last_reign;
   for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
@@ -260,6 +263,7 @@ bool Member::own_nodes_quorate(Instant now) const {
 }
 
 bool Member::eligible(Instant now) const {
+  if (leaving()) return false;
   return topology_.region(region_).may_be_primary() && backends_.enough && own_nodes_quorate(now);
 }
 
@@ -302,7 +306,8 @@ bool Member::leads_siblings(Instant now) const {
 void Member::consider_failback(Instant now, Outbox& out) {
   if (!topology_.failback.automatic) return;
   std::optional<RegionId> preferred;
-  if (election_.holds_lease(now) && !handover_ && !paused() && leads_siblings(now)) {
+  const bool free = !handover_ && !leaving() && !paused();
+  if (election_.holds_lease(now) && free && leads_siblings(now)) {
     for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
       const TopologyRegion& region = topology_.regions[i];
       const RegionId best = preferred.value_or(region_);

@@ -68,6 +68,13 @@ class Member {
   // An operator's wish; finished under `token` in some Outbox::switchovers.
   void switchover(RegionId to, Duration timeout, std::uint64_t token, Instant now, Outbox& out);
 
+  // The end of this gateway's life: from now on it does not stand, and says so. When it holds the
+  // lease, it hands over: to a sibling that serves, by giving back its own promises only, else to
+  // the first region that can take over, else (or while failover is paused) to nobody. Nothing is
+  // given back while a write is in flight. Finished under `token`, at the latest after `limit`.
+  // Not again.
+  void leave(Duration limit, std::uint64_t token, Instant now, Outbox& out);
+
   // Pausing automatic failover: the switch spreads to all gateways by heartbeats.
   // What this gateway had kept on disk; before anything else.
   void restore_pause(const PauseRecord& kept);
@@ -90,6 +97,7 @@ class Member {
   RegionId region() const { return region_; }
   // This gateway holds the lease but takes no new writes: it is handing over.
   bool draining() const { return handover_ && handover_->stage == Handover::Stage::draining; }
+  bool leaving() const { return leaving_.has_value(); }
   bool eligible(Instant now) const;
   // Whether another gateway's region could take over through it now, as its last heartbeat says.
   bool heard_eligible(GatewayId gateway, Instant now) const;
@@ -110,7 +118,7 @@ class Member {
   struct Handover {
     enum class Stage { draining, releasing, waiting };
     Stage stage = Stage::draining;
-    RegionId to;
+    RegionId to;  // kNoRegion: nobody; this gateway steps aside, the epoch stays with its region
     Epoch epoch;
     Instant started;
     Instant deadline;
@@ -134,6 +142,17 @@ class Member {
   bool better_may_be_starting(Instant now) const;
   bool leads_siblings(Instant now) const;
   void consider_failback(Instant now, Outbox& out);
+
+  struct Leaving {
+    Instant started;
+    Instant deadline;
+    std::optional<std::uint64_t> token;  // none: it has been told
+    bool tried_others = false;           // a switchover was begun
+  };
+  void advance_leaving(Instant now, Outbox& out);
+  void finish_leaving(SwitchoverOutcome outcome, std::string message, Instant now, Outbox& out);
+  bool sibling_can_go_on(bool serving, Instant now) const;
+  std::optional<RegionId> best_successor(Instant now) const;
 
   void hear_pause(const Heartbeat& heartbeat, Instant now, Outbox& out);
   void saw_reign(const Reign& reign, Instant now, Outbox& out);
@@ -182,10 +201,12 @@ class Member {
     bool long_lease = false;  // more than the short one of the election is left
     Epoch epoch;
     RegionId primary = kNoRegion;
+    bool leaving = false;
     Pause pause;
     bool operator==(const Told&) const = default;
   } told_;  // what the last heartbeats said
   std::optional<Handover> handover_;
+  std::optional<Leaving> leaving_;
   std::map<std::uint64_t, Instant> passed_on_;  // switchover tokens at another gateway: deadline
 };
 

@@ -135,6 +135,11 @@ void Member::advance_handover(Instant now, std::int64_t writes_in_flight, Outbox
         }
         finish_handover(SwitchoverOutcome::not_possible, "the lease was lost meanwhile", now, out);
       } else if (handover_->siblings.empty() && writes_in_flight == 0) {
+        if (handover_->to == kNoRegion) {
+          apply(election_.resign(now), now, out);
+          finish_handover(SwitchoverOutcome::done, "", now, out);
+          return;
+        }
         handover_->stage = Handover::Stage::releasing;
         apply(election_.release(handover_->to, now), now, out);
         // Not waiting for the nodes' word saves a round trip: what tells the successor to stand

@@ -41,6 +41,7 @@ struct Heartbeat {
   RegionId primary = kNoRegion;
   bool serving = false;   // the sender itself holds the lease
   Duration lease_left{};  // of the primary's lease, as far as the sender knows, when sent
+  bool draining = false;  // the sender is about to end: it stands no more, and serves not for long
   Pause pause;
   Reign last_reign;  // while paused: which failover is not to happen
 };

@@ -6,15 +6,16 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/process_options.h"
 #include "region/log.h"
-#include "region/stop_signal.h"
+#include "region/process_signals.h"
 
 namespace regent::cli {
 namespace {
 
 int run_gateway(const ProcessOptions& options) {
-  StopSignal stop;  // before any thread
-  const auto topology = load_or_report(options.topology_file);
-  if (!topology) return kBadTopology;
+  ProcessSignals signals;  // before any thread
+  auto loaded = load_or_report(options.topology_file);
+  if (!loaded) return kBadTopology;
+  const auto topology = std::make_shared<const Topology>(std::move(*loaded));
   const auto region = topology->find_region(options.region);
   if (!region) {
     std::cerr << "regent gateway: " << options.topology_file << " has no region \""
@@ -33,7 +34,7 @@ int run_gateway(const ProcessOptions& options) {
     std::cerr << "regent gateway: " << credentials.error().message << "\n";
     return kError;
   }
-  const auto gateway = Gateway::start(*topology, *self, **credentials, options.data);
+  const auto gateway = Gateway::start(topology, *self, **credentials, options.data);
   if (!gateway) {
     std::cerr << "regent gateway: " << gateway.error().message << "\n";
     return kError;
@@ -45,8 +46,10 @@ int run_gateway(const ProcessOptions& options) {
              {"host", own.host},
              {"admin", "https://" + Address{own.host, own.admin_port}.text()},
              {"topology_version", std::to_string(topology->version)}});
-  const char* signal = stop.wait();
+  const char* signal = signals.wait();
+  signals.end_at_once();
   log_event(LogLevel::info, "gateway stopping", {{"signal", signal}});
+  (*gateway)->stop();
   return kDone;
 }
 

@@ -6,13 +6,13 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/process_options.h"
 #include "region/log.h"
-#include "region/stop_signal.h"
+#include "region/process_signals.h"
 
 namespace regent::cli {
 namespace {
 
 int run_node(const ProcessOptions& options) {
-  StopSignal stop;  // before any thread
+  ProcessSignals signals;  // before any thread
   const auto topology = load_or_report(options.topology_file);
   if (!topology) return kBadTopology;
   const auto region = topology->find_region(options.region);
@@ -38,7 +38,11 @@ int run_node(const ProcessOptions& options) {
     std::cerr << "regent node: " << node.error().message << "\n";
     return kError;
   }
-  const char* signal = stop.wait();
+  const char* signal = signals.wait();
+  for (; asks_for_reload(signal); signal = signals.wait()) {
+    log_event(LogLevel::info, "nothing to reload",
+              {{"reason", "a node knows no services, and reads changed certificates by itself"}});
+  }
   log_event(LogLevel::info, "node stopping", {{"signal", signal}});
   return kDone;
 }

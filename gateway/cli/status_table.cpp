@@ -172,8 +172,8 @@ std::string links_table(const Painter& painter, const Object& status) {
                     {link.optValue("eligible", false) ? "yes" : "no"}});
   });
   if (rows.empty()) return "";
-  return "\n" + columns(painter, {"LINK TO", "STATE", "RTT", "LAST HEARD", "TOPOLOGY", "CAN LEAD"},
-                        rows);
+  return "\n" +
+         columns(painter, {"LINK TO", "STATE", "RTT", "LAST HEARD", "TOPOLOGY", "CAN LEAD"}, rows);
 }
 
 std::string backends_table(const Painter& painter, const Object& status) {

@@ -39,11 +39,11 @@ auto fields(const Question& q) {
 auto fields(const Heartbeat& h) {
   // A reign that is not known has no other meaning.
   const Reign last_reign = h.last_reign.known() ? h.last_reign : Reign{};
-  return std::tuple_cat(
-      std::tie(h.sequence, h.heard_sequence, h.heard_ago, h.incarnation, h.version,
-               h.topology_version, h.topology_hash, h.quorum_hash, h.region_quorate, h.eligible,
-               h.healthy_backends, h.epoch, h.primary, h.serving, h.lease_left, h.pause),
-      std::make_tuple(last_reign));
+  return std::tuple_cat(std::tie(h.sequence, h.heard_sequence, h.heard_ago, h.incarnation,
+                                 h.version, h.topology_version, h.topology_hash, h.quorum_hash,
+                                 h.region_quorate, h.eligible, h.healthy_backends, h.epoch,
+                                 h.primary, h.serving, h.lease_left, h.draining, h.pause),
+                        std::make_tuple(last_reign));
 }
 auto fields(const RoundMessage& r) {
   return std::tuple_cat(fields(r.question), std::tie(r.quorum_hash));

@@ -25,7 +25,8 @@ class GatewayRouteTest : public AdminTest {
     status.primary = primary;
     status.lease_end = boot_now() + left;
     status.services.push_back({"stock", 1, {}});
-    status.primary_gateways = {{"10.0.1.10:8080", "10.0.1.15:8080"}, {"[fd00::1]:8090"}};
+    status.primary_gateways = {{"orders", {"10.0.1.10:8080", "10.0.1.15:8080"}},
+                               {"stock", {"[fd00::1]:8090"}}};
     control_.show(status);
   }
   std::string here() const { return "127.0.0.1:" + std::to_string(server_->port()); }

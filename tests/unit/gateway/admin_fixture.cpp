@@ -63,15 +63,15 @@ GatewayStatus primary_status() {
   status.quorum.margin = 0;
   status.quorum.regions = {region("eu", Outcome::lost), region("us-east", Outcome::won),
                            region("us-west", Outcome::won)};
-  status.links = {{"eu", "gw1", "down", -1, -1, true, false, {}},
-                  {"us-west", "gw1", "up", 81.23, 120, true, true, {}}};
+  status.links = {{"eu", "gw1", "down", -1, -1, true, true, false, {}},
+                  {"us-west", "gw1", "up", 81.23, 120, true, true, true, {}}};
   status.services = {{"orders", 1, {{"127.0.0.1:9000", true}, {"127.0.0.1:9001", false}}}};
   status.topology_version = 3;
   status.topology_hash = "sha256:abcd";
   status.quorum_hash = "sha256:ef01";
   status.route_cache_state = "up";
   status.route_cache_epoch = 7;
-  status.primary_gateways = {{"127.0.1.10:8080", "127.0.1.11:8080"}};
+  status.primary_gateways = {{"orders", {"127.0.1.10:8080", "127.0.1.11:8080"}}};
   return status;
 }
 

@@ -59,6 +59,7 @@ class CodecTest : public testing::Test {
             .primary = region_id(topology, "us-west"),
             .serving = true,
             .lease_left = std::chrono::milliseconds(700),
+            .draining = true,
             .pause = {.version = 6, .paused = true},
             .last_reign = {
                 .epoch = Epoch{8}, .handed_over = true, .region = region_id(topology, "us-east")}};
@@ -114,6 +115,7 @@ TEST_F(CodecTest, HeartbeatKeepsItsFields) {
   EXPECT_EQ(back.topology_version, sent.topology_version);
   EXPECT_EQ(back.topology_hash, sent.topology_hash);
   EXPECT_EQ(back.quorum_hash, sent.quorum_hash);
+  EXPECT_EQ(back.draining, sent.draining);
   EXPECT_EQ(back.region_quorate, sent.region_quorate);
   EXPECT_EQ(back.eligible, sent.eligible);
   EXPECT_EQ(back.healthy_backends, sent.healthy_backends);

@@ -89,6 +89,12 @@ class World {
     carry(at, out);
   }
 
+  void leave(GatewayId at, Duration limit) {
+    Outbox out;
+    member(at).leave(limit, 1, now_, out);
+    carry(at, out);
+  }
+
   // A vote that some gateway, long gone, got from this node without winning.
   void vote(const std::string& of, const std::string& region_voted_for, Epoch epoch) {
     const NodeId node = node_id(topology_, of, "n1");

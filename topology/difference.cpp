@@ -1,0 +1,105 @@
+#include "topology/difference.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "topology/parse.h"
+
+namespace regent {
+namespace {
+
+class Differences {
+ public:
+  template <typename T>
+  void value(const std::string& path, const T& before, const T& after) {
+    if (!(before == after)) paths_.push_back(path);
+  }
+  // What has a name: differs when only one side has it, or `compare` is false.
+  template <typename T, typename Compare>
+  void named(const std::string& path, const std::map<std::string, T>& before,
+             const std::map<std::string, T>& after, Compare compare) {
+    for (const auto& [name, one] : before) {
+      const auto other = after.find(name);
+      if (other == after.end()) {
+        paths_.push_back(path + "." + name);
+      } else {
+        compare(path + "." + name, one, other->second);
+      }
+    }
+    for (const auto& [name, one] : after) {
+      if (!before.contains(name)) paths_.push_back(path + "." + name);
+    }
+  }
+  std::vector<std::string> take() { return std::move(paths_); }
+
+ private:
+  std::vector<std::string> paths_;
+};
+
+using NodeFacts = std::tuple<std::string, std::uint64_t, std::string>;
+using GatewayFacts = std::tuple<std::string, std::uint16_t, std::uint16_t, std::uint16_t>;
+
+std::map<std::string, NodeFacts> nodes_of(const Topology& topology, const TopologyRegion& region) {
+  std::map<std::string, NodeFacts> out;
+  for (const NodeId id : region.nodes) {
+    const TopologyNode& node = topology.node(id);
+    out[node.name] = {node.zone, node.weight, node.address.text()};
+  }
+  return out;
+}
+
+std::map<std::string, GatewayFacts> gateways_of(const Topology& topology,
+                                                const TopologyRegion& region) {
+  std::map<std::string, GatewayFacts> out;
+  for (const GatewayId id : region.gateways) {
+    const TopologyGateway& gateway = topology.gateway(id);
+    out[gateway.name] = {gateway.host, gateway.peer_port, gateway.forward_port, gateway.admin_port};
+  }
+  return out;
+}
+
+std::map<std::string, std::uint64_t> zones_of(const TopologyRegion& region) {
+  std::map<std::string, std::uint64_t> out;
+  for (const TopologyZone& zone : region.zones) out[zone.name] = zone.weight;
+  return out;
+}
+
+std::map<std::string, const TopologyRegion*> regions_of(const Topology& topology) {
+  std::map<std::string, const TopologyRegion*> out;
+  for (const TopologyRegion& region : topology.regions) out[region.name] = &region;
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> quorum_differences(const Topology& before, const Topology& after) {
+  Differences differ;
+  const auto value = [&](const std::string& path, const auto& one, const auto& other) {
+    differ.value(path, one, other);
+  };
+  value("cluster", before.cluster, after.cluster);
+  value("version", before.version, after.version);
+  value("quorum", before.kind, after.kind);
+  value("timing.heartbeat", before.timing.heartbeat, after.timing.heartbeat);
+  value("timing.lease", before.timing.lease, after.timing.lease);
+  value("timing.election_window", before.timing.election_window, after.timing.election_window);
+  value("timing.clock_drift_ppm", before.timing.clock_drift_ppm, after.timing.clock_drift_ppm);
+  value("failback.policy", before.failback.automatic, after.failback.automatic);
+  value("failback.hold_down", before.failback.hold_down, after.failback.hold_down);
+  differ.named(
+      "regions", regions_of(before), regions_of(after),
+      [&](const std::string& path, const TopologyRegion* one, const TopologyRegion* other) {
+        value(path + ".weight", one->weight, other->weight);
+        value(path + ".witness", one->witness, other->witness);
+        value(path + ".priority", one->priority, other->priority);
+        value(path + ".redis", one->redis, other->redis);
+        differ.named(path + ".zones", zones_of(*one), zones_of(*other), value);
+        differ.named(path + ".nodes", nodes_of(before, *one), nodes_of(after, *other), value);
+        differ.named(path + ".gateways", gateways_of(before, *one), gateways_of(after, *other),
+                     value);
+      });
+  return differ.take();
+}
+
+}  // namespace regent
