@@ -164,7 +164,8 @@ Status DataPlane::State::listen() {
     if (!service.tls.empty()) {
       std::vector<ServerCertificateFiles> files;
       for (const TlsFiles& pair : service.tls) files.push_back({pair.cert, pair.key});
-      auto tls = ServerCertificates::load(std::move(files), {service.name, {"http/1.1"}, tickets});
+      auto tls = ServerCertificates::load(std::move(files),
+                                          {service.name, {"h2", "http/1.1"}, tickets});
       if (!tls) return tls.error();
       entry.tls = std::move(*tls);
     }

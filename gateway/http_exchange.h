@@ -23,6 +23,7 @@ struct RequestFacts {
   std::string_view client_address;
   bool tls = false;
   bool from_gateway = false;
+  bool http2 = false;  // the client's protocol
 };
 
 // One request on its way: finds its place, waits for one, sends it, sends it again where that is

@@ -118,7 +118,9 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
     out.append(origin.client_address).append("\r\nX-Forwarded-Proto: ");
     out.append(origin.tls ? "https\r\n" : "http\r\n");
   }
-  out.append(head.http11 ? "Via: 1.1 regent\r\n" : "Via: 1.0 regent\r\n");
+  out.append(origin.http2  ? "Via: 2.0 regent\r\n"
+             : head.http11 ? "Via: 1.1 regent\r\n"
+                           : "Via: 1.0 regent\r\n");
 }
 
 void append_request_end(std::string& out, Epoch epoch, std::string_view region,

@@ -15,6 +15,7 @@ struct RequestOrigin {
   std::string_view client_address;  // without the port
   bool tls = false;
   bool from_gateway = false;  // another gateway has filled in X-Forwarded-* already
+  bool http2 = false;         // it came as HTTP/2, whatever its head says
 };
 
 // Request line and end-to-end headers without the empty line: all that is the same for each

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gateway/http2_session.h"
 #include "region/log.h"
 
 namespace regent {
@@ -22,6 +23,11 @@ void HttpSession::open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls
 }
 
 void HttpSession::on_open() {
+  if (entry_.service && stream_->protocol() == "h2") {
+    sessions_.add(std::make_unique<Http2Session>(context_, sessions_, *entry_.service,
+                                                 std::move(stream_), client_address_));
+    return retire();
+  }
   state_ = State::head;
   since_ = context_.tick_now;
 }

@@ -432,6 +432,14 @@ bool Stream::open() const {
   return state_->phase == State::Phase::open && !state_->failure;
 }
 
+void Stream::set_handler(Handler& handler) {
+  state_->handler = &handler;
+}
+
+std::string_view Stream::protocol() const {
+  return state_->session ? state_->session->protocol() : std::string_view();
+}
+
 void Stream::set_unacknowledged_limit(Duration limit) {
   if (!state_->socket) return;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();

@@ -67,6 +67,10 @@ class Stream {
   void pause_reading();
   void resume_reading();
   bool open() const;
+  // Hands the connection over to another owner, who also takes the Stream.
+  void set_handler(Handler& handler);
+  // The application protocol agreed on (TLS with ALPN, once open); "" for none.
+  std::string_view protocol() const;
 
   // The kernel ends the connection when sent bytes stay unacknowledged for this long.
   void set_unacknowledged_limit(Duration limit);
