@@ -37,7 +37,8 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   chunked_ = head.chunked;
   upgrade_.assign(head.upgrade);
   head_.clear();
-  append_request_base(head_, head, {facts.client_address, facts.tls, facts.from_gateway, facts.http2});
+  append_request_base(head_, head,
+                      {facts.client_address, facts.tls, facts.from_gateway, facts.http2});
   head_base_ = head_.size();
   body_.clear();
   replayable_ = true;

@@ -68,6 +68,7 @@ struct Http2Client::Callbacks {
     answer.body_bytes += size;
     if (self.options_.keep_bodies) answer.body += text_of(bytes, size);
     self.untaken_[id] += size;
+    if (self.options_.slow) nghttp2_session_consume_connection(self.frames_, size);
     return 0;
   }
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* data) {
@@ -229,11 +230,14 @@ bool Http2Client::read_some(int limit_ms) {
 }
 
 bool Http2Client::run_until(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kWaitMs);
+  const auto limit = [] {
+    return std::chrono::steady_clock::now() + std::chrono::milliseconds(kWaitMs);
+  };
+  auto end = limit();
   flush();
   while (!condition()) {
     if (ended_ || std::chrono::steady_clock::now() > end) return false;
-    read_some(50);
+    if (read_some(50)) end = limit();
   }
   return true;
 }
@@ -246,7 +250,7 @@ const Http2Answer& Http2Client::wait(std::int32_t id) {
 }
 
 void Http2Client::take(std::int32_t id) {
-  nghttp2_session_consume(frames_, id, std::exchange(untaken_[id], 0));
+  nghttp2_session_consume_stream(frames_, id, std::exchange(untaken_[id], 0));
   flush();
 }
 

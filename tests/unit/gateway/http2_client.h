@@ -37,7 +37,7 @@ struct Http2Answer {
 class Http2Client {
  public:
   struct Options {
-    bool slow = false;  // opens no window by itself: see take()
+    bool slow = false;  // opens no stream's window by itself: see take()
     bool keep_bodies = true;
   };
   Http2Client(const std::string& host, std::uint16_t port, Options options);
@@ -52,14 +52,14 @@ class Http2Client {
                      std::optional<std::string> body = {}, const Fields& trailers = {});
   // The same with exactly these fields; open: without END_STREAM, and without anything behind.
   std::int32_t begin_with(const Fields& fields, bool open = false);
-  // Carries frames until the condition holds; false when it does not within ten seconds, or the
+  // Carries frames until the condition holds; false when nothing comes for ten seconds, or the
   // connection has ended before.
   bool run_until(const std::function<bool()>& condition);
   // Until the stream is closed.
   const Http2Answer& wait(std::int32_t id);
   const Http2Answer& get(const std::string& path) { return wait(begin("GET", path)); }
   const Http2Answer& answer(std::int32_t id) { return answers_[id]; }
-  // Opens the windows for what has come so far.
+  // Opens the stream's window for what has come so far.
   void take(std::int32_t id);
   void reset(std::int32_t id, std::uint32_t code = NGHTTP2_CANCEL);
   void ping();
