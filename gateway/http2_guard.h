@@ -19,7 +19,7 @@ class Http2Guard {
     settings,       // each has to be answered
     empty,          // DATA that neither carries nor ends anything
     window_update,  // see data_sent()
-    other,          // PRIORITY and frames of unknown kinds
+    priority,       // long deprecated
   };
   struct Allowance {
     std::uint32_t burst = 0;
@@ -33,7 +33,7 @@ class Http2Guard {
       {100, 10},    // settings
       {100, 10},    // empty
       {1000, 200},  // window_update
-      {1000, 100},  // other
+      {1000, 100},  // priority
   }};
   static constexpr std::uint32_t kWindowUpdatesPerFrame = 4;  // of DATA sent to the client
 

@@ -169,8 +169,10 @@ int Http2Session::frame_begins(const nghttp2_frame_hd& frame) {
       return (frame.flags & NGHTTP2_FLAG_ACK) != 0 ? 0 : count(Kind::settings, "SETTINGS frames");
     case NGHTTP2_WINDOW_UPDATE:
       return count(Kind::window_update, "WINDOW_UPDATE frames");
+    case NGHTTP2_PRIORITY:
+      return count(Kind::priority, "PRIORITY frames");
     default:
-      return count(Kind::other, "PRIORITY or unknown frames");
+      return 0;
   }
 }
 
@@ -190,7 +192,11 @@ int Http2Session::head_begins(const nghttp2_frame& frame) {
 int Http2Session::field(const nghttp2_frame& frame, std::string_view name,
                         std::string_view value) {
   Http2Stream* stream = stream_of(frame.hd.stream_id);
-  if (stream == nullptr || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (stream == nullptr) return 0;
+  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) {
+    stream->trailer(name, value);
+    return 0;
+  }
   stream->field(name, value);
   return stream->list_bytes() <= kHopelessFactor * kMaxHeadBytes ? 0 : flood("headers");
 }

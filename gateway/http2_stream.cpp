@@ -14,6 +14,8 @@ constexpr std::size_t kLowWaterBytes = HttpExchange::kHighWaterBytes / 4;
 // A burst's memory is given back.
 constexpr std::size_t kKeptBytes = 64 * 1024;
 
+constexpr std::string_view kLineEnd = "\r\n";
+
 void shrink(std::string& text) {
   if (text.capacity() > kKeptBytes) {
     std::string().swap(text);
@@ -40,6 +42,8 @@ void Http2Stream::open(std::int32_t id) {
   deferred_ = false;
   is_head_ = false;
   head_.clear();
+  request_trailers_.clear();
+  trailer_bytes_ = 0;
   body_bytes_ = 0;
   body_paused_ = false;
   unconsumed_ = 0;
@@ -83,10 +87,25 @@ void Http2Stream::data(std::string_view data) {
   }
 }
 
+void Http2Stream::trailer(std::string_view name, std::string_view value) {
+  trailer_bytes_ += name.size() + value.size() + 4;
+  if (trailer_bytes_ > BodyReader::kMaxTrailerBytes) return;
+  for (const std::string_view part : {name, std::string_view(": "), value, kLineEnd}) {
+    request_trailers_.add(part);
+  }
+}
+
 void Http2Stream::body_complete() {
   request_ended_ = true;
   if (!exchange_.active()) return;
-  exchange_.client_body_end();
+  if (trailer_bytes_ > 0) request_trailers_.add(kLineEnd);
+  HeadProblem problem = request_trailers_.read();
+  if (trailer_bytes_ > BodyReader::kMaxTrailerBytes) problem = {431, "trailers of over 16 KiB"};
+  if (problem) {
+    return exchange_.client_failed(
+        {problem.status, "bad_request", std::string(problem.reason)});
+  }
+  exchange_.client_body_end(request_trailers_.fields());
   exchange_.go();
 }
 

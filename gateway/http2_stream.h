@@ -9,6 +9,7 @@
 #include "gateway/exchange_client.h"
 #include "gateway/http2_head.h"
 #include "gateway/http_exchange.h"
+#include "gateway/http_trailers.h"
 
 namespace regent {
 
@@ -31,6 +32,7 @@ class Http2Stream final : private ExchangeClient {
 
   // What the client sends.
   void field(std::string_view name, std::string_view value) { head_.add(name, value); }
+  void trailer(std::string_view name, std::string_view value);
   std::size_t list_bytes() const { return head_.list_bytes(); }
   void head_complete(bool ends);
   void data(std::string_view data);
@@ -92,6 +94,8 @@ class Http2Stream final : private ExchangeClient {
 
   Http2RequestHead head_;
   std::string text_;  // the head as HTTP/1 has it
+  TrailerReader request_trailers_;
+  std::size_t trailer_bytes_ = 0;
   std::uint64_t max_body_ = 0;
   std::uint64_t body_bytes_ = 0;
   bool body_paused_ = false;

@@ -66,7 +66,7 @@ struct Http2Client::Callbacks {
     Http2Client& self = client(data);
     Http2Answer& answer = self.answers_[id];
     answer.body_bytes += size;
-    if (self.options_.keep_bodies) answer.body += text_of(bytes, size);
+    answer.body += text_of(bytes, size);
     self.untaken_[id] += size;
     if (self.options_.slow) nghttp2_session_consume_connection(self.frames_, size);
     return 0;
@@ -135,9 +135,11 @@ Http2Client::Http2Client(const std::string& host, std::uint16_t port, Options op
   nghttp2_option* option = nullptr;
   nghttp2_option_new(&option);
   nghttp2_option_set_no_auto_window_update(option, options.slow ? 1 : 0);
+  nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
   nghttp2_session_client_new2(&frames_, callbacks, this, option);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
+  if (!options.greets) return;
   nghttp2_submit_settings(frames_, NGHTTP2_FLAG_NONE, nullptr, 0);
   flush();
 }
@@ -195,8 +197,29 @@ void Http2Client::flush() {
 }
 
 void Http2Client::send_raw(std::string_view bytes) {
-  flush();
+  if (options_.greets && !raw_) flush();
+  raw_ = true;
   write_all(bytes);
+}
+
+// After raw bytes nghttp2 does not know what is going on, so the frames are read here.
+void Http2Client::scan(std::string_view bytes) {
+  constexpr std::size_t kHead = 9;
+  unread_ += bytes;
+  while (unread_.size() >= kHead) {
+    const auto number = [&](std::size_t at, std::size_t size) {
+      std::uint32_t value = 0;
+      for (const char c : unread_.substr(at, size)) {
+        value = value << 8 | static_cast<unsigned char>(c);
+      }
+      return value;
+    };
+    const std::size_t whole = kHead + number(0, 3);
+    if (unread_.size() < whole) return;
+    if (unread_[3] == NGHTTP2_RST_STREAM) resets_[number(5, 4)] = number(kHead, 4);
+    if (unread_[3] == NGHTTP2_GOAWAY) goaway_ = number(kHead + 4, 4);
+    unread_.erase(0, whole);
+  }
 }
 
 std::string Http2Client::frame(std::uint8_t type, std::uint8_t flags, std::uint32_t id,
@@ -222,6 +245,10 @@ bool Http2Client::read_some(int limit_ms) {
     ended_ = true;
     return false;
   }
+  if (raw_ || !options_.greets) {
+    scan({buffer, static_cast<std::size_t>(got)});
+    return true;
+  }
   const ssize_t used = nghttp2_session_mem_recv(
       frames_, reinterpret_cast<const std::uint8_t*>(buffer), static_cast<std::size_t>(got));
   EXPECT_EQ(used, got) << nghttp2_strerror(static_cast<int>(used));
@@ -234,7 +261,7 @@ bool Http2Client::run_until(const std::function<bool()>& condition) {
     return std::chrono::steady_clock::now() + std::chrono::milliseconds(kWaitMs);
   };
   auto end = limit();
-  flush();
+  if (options_.greets && !raw_) flush();
   while (!condition()) {
     if (ended_ || std::chrono::steady_clock::now() > end) return false;
     if (read_some(50)) end = limit();

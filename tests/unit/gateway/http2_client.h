@@ -38,7 +38,7 @@ class Http2Client {
  public:
   struct Options {
     bool slow = false;  // opens no stream's window by itself: see take()
-    bool keep_bodies = true;
+    bool greets = true;  // sends the preface and SETTINGS
   };
   Http2Client(const std::string& host, std::uint16_t port, Options options);
   Http2Client(const std::string& host, std::uint16_t port) : Http2Client(host, port, Options{}) {}
@@ -64,7 +64,7 @@ class Http2Client {
   void reset(std::int32_t id, std::uint32_t code = NGHTTP2_CANCEL);
   void ping();
   void flush();
-  // Bytes as they are, after what is queued.
+  // Bytes as they are, after what is queued. From then on only resets() and goaway() are kept.
   void send_raw(std::string_view bytes);
   static std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t id,
                            std::string_view payload);
@@ -74,6 +74,8 @@ class Http2Client {
   std::optional<std::uint32_t> goaway() const { return goaway_; }  // the last one's code
   std::uint32_t goaway_last_stream() const { return goaway_last_; }
   int pings_answered() const { return pongs_; }
+  // The codes of RST_STREAM frames, after raw bytes.
+  const std::map<std::uint32_t, std::uint32_t>& resets() const { return resets_; }
   nghttp2_session* frames() { return frames_; }
 
  private:
@@ -84,6 +86,7 @@ class Http2Client {
     Fields trailers;
   };
   bool read_some(int limit_ms);
+  void scan(std::string_view bytes);
   void write_all(std::string_view bytes);
 
   const Options options_;
@@ -95,9 +98,12 @@ class Http2Client {
   std::map<std::int32_t, Body> bodies_;
   std::map<std::int32_t, std::size_t> untaken_;
   bool ended_ = false;
+  bool raw_ = false;
+  std::string unread_;
   std::optional<std::uint32_t> goaway_;
   std::uint32_t goaway_last_ = 0;
   int pongs_ = 0;
+  std::map<std::uint32_t, std::uint32_t> resets_;
 };
 
 }  // namespace regent::test

@@ -1,49 +1,12 @@
 // Requests of HTTP/2 over TLS through a data plane to backends that speak HTTP/1.1.
 #include <gtest/gtest.h>
 
-#include "tests/unit/gateway/http2_client.h"
-#include "tests/unit/gateway/proxy_world.h"
+#include "tests/unit/gateway/http2_world.h"
 
 namespace regent::test {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string answer_with(const std::string& body, const std::string& fields = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + fields +
-         "\r\n" + body;
-}
-
-std::string pattern(std::size_t size) {
-  std::string text(size, ' ');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + (i * 7 + i / 1000) % 26);
-  return text;
-}
-
-class Http2 : public ::testing::Test {
- protected:
-  // A world with one backend in the east that runs the script; east is primary and shows clients
-  // its own certificate.
-  void serve(Backend::Script script) {
-    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
-    world_.add_backend(kEast, backend_->port());
-    Service& service = world_.topology().services[0];
-    service.tls_cert = world_.certificates() + "/east.gw1.crt";
-    service.tls_key = world_.certificates() + "/east.gw1.key";
-    world_.start();
-    world_.primary(kEast);
-  }
-  void serve_ok() { serve(answer_ok(log_)); }
-  std::unique_ptr<Http2Client> client(Http2Client::Options options = {}) {
-    return std::make_unique<Http2Client>(world_.east().host, world_.east().port, options);
-  }
-
-  Log log_;
-  World world_{[](Service& service) { service.max_body_bytes = 20'000'000; }};
-  std::unique_ptr<Backend> backend_;
-};
+using Http2 = Http2World;
 
 TEST_F(Http2, CarriesRequestsAndAnswers) {
   serve_ok();
@@ -158,6 +121,30 @@ TEST_F(Http2, ChunkedAnswersAndInterimOnes) {
   EXPECT_EQ(answer.field("connection"), "");
   EXPECT_EQ(answer.field("transfer-encoding"), "");
   EXPECT_EQ(answer.field("content-length"), "");
+}
+
+TEST_F(Http2, TrailersBothWays) {
+  serve([this](Peer& peer) {
+    log_.add(peer.read_head());
+    log_.add(peer.read(std::string("4\r\nbody\r\n0\r\nx-sum: 1\r\n\r\n").size()));
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
+              "0\r\nX-Time: 5\r\nContent-Length: 9\r\n\r\n");
+    peer.read_head();
+  });
+  const auto client = this->client();
+  const Http2Answer& answer =
+      client->wait(client->begin("POST", "/", {}, "body", {{"x-sum", "1"}}));
+  EXPECT_EQ(log_.all().at(1), "4\r\nbody\r\n0\r\nx-sum: 1\r\n\r\n");
+  EXPECT_EQ(answer.body, "ok");
+  EXPECT_TRUE(answer.ended);
+  EXPECT_EQ(answer.trailers, (Fields{{"x-time", "5"}}));
+}
+
+TEST_F(Http2, TrailersThatBelongIntoTheHeadAreRefused) {
+  serve([](Peer& peer) { peer.read_to_end(); });
+  const auto client = this->client();
+  const Fields trailers{{"authorization", "me"}};
+  EXPECT_EQ(client->wait(client->begin("POST", "/", {}, "body", trailers)).status, 400U);
 }
 
 TEST_F(Http2, LargeBodiesBothWays) {
