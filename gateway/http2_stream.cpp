@@ -54,11 +54,11 @@ void Http2Stream::open(std::int32_t id) {
 void Http2Stream::head_complete(bool ends) {
   head_done_ = true;
   request_ended_ = ends;
-  ProxyContext& context = session_.context();
+  const ProxyContext& context = session_.context();
   RequestHead& request = session_.request();
   if (const HeadProblem problem = head_.parse(!ends, text_, request)) return refuse(problem);
   is_head_ = request.is_head;
-  max_body_ = context.topology.services[session_.service()].max_body_bytes;
+  max_body_ = context.service(session_.service())->max_body_bytes;
   if (max_body_ > 0 && request.content_length.value_or(0) > max_body_) {
     return refuse({413, "the body is larger than this service takes"});
   }
@@ -173,6 +173,11 @@ void Http2Stream::submit(bool with_data) {
   const Http2AnswerHead& fields = session_.answer_fields();
   nghttp2_submit_response(session_.frames(), id_, fields.data(), fields.size(),
                           with_data ? &provider : nullptr);
+}
+
+// A head of HTTP/2 cannot ask for another protocol: Upgrade is malformed in it.
+void Http2Stream::tunnel_opened(const ResponseHead&, const AnswerMeta&) {
+  CHECK(false);
 }
 
 void Http2Stream::answer_data(std::string_view data) {

@@ -1,5 +1,6 @@
 #include "gateway/http_session.h"
 
+#include <limits>
 #include <utility>
 
 #include "gateway/http2_session.h"
@@ -24,6 +25,8 @@ void HttpSession::open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls
 
 void HttpSession::on_open() {
   if (entry_.service && stream_->protocol() == "h2") {
+    // It takes this session's place.
+    CHECK(sessions_.reserve(std::numeric_limits<std::size_t>::max()));
     sessions_.add(std::make_unique<Http2Session>(context_, sessions_, *entry_.service,
                                                  std::move(stream_), client_address_));
     return retire();
