@@ -30,9 +30,8 @@ class Http2World : public ::testing::Test {
   void serve(Backend::Script script) {
     backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
     world_.add_backend(kEast, backend_->port());
-    Service& service = world_.topology().services[0];
-    service.tls_cert = world_.certificates() + "/east.gw1.crt";
-    service.tls_key = world_.certificates() + "/east.gw1.key";
+    world_.topology().services[0].tls = {
+        {world_.certificates() + "/east.gw1.crt", world_.certificates() + "/east.gw1.key"}};
     world_.start();
     world_.primary(kEast);
   }
