@@ -8,13 +8,26 @@
 #include "region/resolver.h"
 
 namespace regent {
+namespace {
+
+constexpr std::size_t kOpenAtOnce = 4;
+// A connection that is to stand ready: how long it may take, and how long to wait after a failure.
+constexpr Duration kOpenLimit = std::chrono::seconds(3);
+constexpr Duration kOpenAgain = std::chrono::seconds(1);
+
+}  // namespace
 
 BackendPool::BackendPool(EventLoop& loop, const Topology& topology, GatewayId self,
                          const Credentials& credentials)
     : loop_(loop),
       policy_(topology, self),
       credentials_(credentials),
-      source_(literal_address(topology.gateway(self).host, 0)) {}
+      source_(literal_address(topology.gateway(self).host, 0)) {
+  for (std::uint16_t id = 0; id < topology.gateways.size(); ++id) {
+    const bool primary = topology.region(topology.gateways[id].region).may_be_primary();
+    if (primary && id != self.value) may_be_primary_.push_back(gateway(GatewayId{id}));
+  }
+}
 
 void BackendPool::set_table(const ServiceTable& table) {
   destinations_.resize(table.next_destination);
@@ -45,6 +58,7 @@ void BackendPool::forget_if_over(std::uint32_t id) {
   std::unique_ptr<Destination>& destination = destinations_[id];
   if (!destination || !destination->removed) return;
   destination->idle.clear();
+  destination->opening.clear();
   if (destination->own == 0) destination.reset();
 }
 
@@ -108,6 +122,7 @@ Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe
     return Error{ErrorCode::unavailable, "too many requests are under way to " + state.name};
   }
   ++destination.own;
+  traffic_ = true;
   while (!destination.idle.empty()) {
     std::unique_ptr<Upstream> connection = std::move(destination.idle.back());
     destination.idle.pop_back();
@@ -116,7 +131,7 @@ Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe
     connection->begin(user, gate);
     return connection;
   }
-  auto connection = connect(destination, user);
+  auto connection = take_new(destination, user);
   if (!connection) {
     state.in_use.fetch_sub(1);
     --destination.own;
@@ -127,9 +142,30 @@ Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe
   return std::move(*connection);
 }
 
+Result<std::unique_ptr<Upstream>> BackendPool::take_new(Destination& destination,
+                                                        UpstreamUser& user) {
+  if (!destination.is_gateway()) return connect(destination, user);
+  auto& connecting = destination.connecting;
+  std::erase_if(connecting, [](const Upstream* made) { return made->connected(); });
+  if (connecting.size() >= kMaxConnecting) {
+    return Error{ErrorCode::unavailable,
+                 "many connections to " + destination.state->name + " are being made already"};
+  }
+  if (!destination.opening.empty()) {
+    std::unique_ptr<Upstream> begun = std::move(destination.opening.front());
+    destination.opening.erase(destination.opening.begin());
+    connecting.push_back(begun.get());
+    return begun;
+  }
+  auto connection = connect(destination, user);
+  if (connection) connecting.push_back(connection->get());
+  return connection;
+}
+
 void BackendPool::give_back(std::unique_ptr<Upstream> connection, bool reusable, Instant now) {
   const std::uint32_t id = connection->destination;
   Destination& destination = *destinations_[id];
+  std::erase(destination.connecting, connection.get());
   CHECK(destination.own > 0);
   --destination.own;
   destination.state->in_use.fetch_sub(1);
@@ -142,31 +178,80 @@ void BackendPool::give_back(std::unique_ptr<Upstream> connection, bool reusable,
 }
 
 void BackendPool::drop_idle(const Upstream& connection) {
-  auto& idle = destinations_[connection.destination]->idle;
-  const auto found = std::find_if(idle.begin(), idle.end(),
-                                  [&](const auto& it) { return it.get() == &connection; });
-  if (found != idle.end()) idle.erase(found);
+  Destination& destination = *destinations_[connection.destination];
+  const auto is_it = [&](const auto& it) { return it.get() == &connection; };
+  // Other threads or the links find out what is wrong; here it is only not tried again at once.
+  if (!connection.connected()) destination.open_at = boot_now() + kOpenAgain;
+  std::erase_if(destination.opening, is_it);
+  std::erase_if(destination.idle, is_it);
 }
 
 void BackendPool::expire_idle(Instant now) {
   for (const auto& destination : destinations_) {
     if (!destination) continue;
+    const Duration limit = destination->is_gateway() ? kGatewayIdleLimit : kIdleLimit;
     auto& idle = destination->idle;
     const auto fresh = std::find_if(idle.begin(), idle.end(), [&](const auto& connection) {
-      return now - connection->idle_since < kIdleLimit;
+      return now - connection->idle_since < limit;
     });
     idle.erase(idle.begin(), fresh);
   }
 }
 
+void BackendPool::keep_ready(Instant now, const std::vector<GatewayId>& lost) {
+  const std::size_t wanted = ready_wanted(now);
+  for (const std::uint32_t id : may_be_primary_) {
+    if (!destinations_[id]) continue;
+    if (std::ranges::count(lost, destinations_[id]->state->gateway) > 0) {
+      close_idle(id);
+    } else {
+      open_ready(id, wanted, now);
+    }
+  }
+}
+
+std::size_t BackendPool::ready_wanted(Instant now) {
+  if (std::exchange(traffic_, false)) traffic_until_ = now + kReadyFor;
+  std::size_t most = 0;
+  for (const std::uint32_t id : may_be_primary_) {
+    if (destinations_[id]) most = std::max<std::size_t>(most, destinations_[id]->own);
+  }
+  if (most >= peak_ || now >= peak_until_) {
+    peak_ = most;
+    peak_until_ = now + kReadyFor;
+  }
+  return now < traffic_until_ ? std::clamp(peak_, kMinReady, kMaxReady) : 0;
+}
+
+void BackendPool::open_ready(std::uint32_t id, std::size_t wanted, Instant now) {
+  Destination& destination = *destinations_[id];
+  auto& opening = destination.opening;
+  for (auto& connection : opening) {
+    if (!connection->connected()) continue;
+    connection->idle_since = now;
+    destination.idle.push_back(std::move(connection));
+  }
+  std::erase(opening, nullptr);
+  std::erase_if(opening, [&](const auto& begun) { return now - begun->idle_since >= kOpenLimit; });
+  const std::size_t have = destination.own + destination.idle.size() + opening.size();
+  for (std::size_t i = have; i < std::min(wanted, have + kOpenAtOnce); ++i) {
+    if (now < destination.open_at || opening.size() >= kMaxConnecting) return;
+    auto connection = connect(destination, *this);
+    if (!connection) return;
+    (*connection)->destination = id;
+    (*connection)->idle_since = now;
+    opening.push_back(std::move(*connection));
+  }
+}
+
 void BackendPool::close_idle(std::uint32_t id) {
-  if (id < destinations_.size() && destinations_[id]) destinations_[id]->idle.clear();
+  if (id >= destinations_.size() || !destinations_[id]) return;
+  destinations_[id]->idle.clear();
+  destinations_[id]->opening.clear();
 }
 
 void BackendPool::close_idle() {
-  for (const auto& destination : destinations_) {
-    if (destination) destination->idle.clear();
-  }
+  for (std::uint32_t id = 0; id < destinations_.size(); ++id) close_idle(id);
 }
 
 }  // namespace regent

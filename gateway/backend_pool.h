@@ -25,8 +25,20 @@ class BackendPool : private UpstreamUser {
   // A backend's own keep-alive limit is usually five seconds or more; leaving first avoids sending
   // a request into a connection that is just being closed.
   static constexpr Duration kIdleLimit = std::chrono::seconds(4);
+  // Another gateway's is ProxyLimits::idle_timeout.
+  static constexpr Duration kGatewayIdleLimit = std::chrono::seconds(60);
   static constexpr std::size_t kMaxIdlePerDestination = 256;
   static constexpr std::uint32_t kMaxInUsePerDestination = 4096;
+  // Requests whose connection to a gateway is still being made. A change of primary sets many free
+  // at once, and a handshake costs both sides more than a request: a few connections that are soon
+  // there carry the others sooner than one for each.
+  static constexpr std::size_t kMaxConnecting = 64;
+  // Connections that stand ready to each gateway that may come to be the primary's, so that a
+  // change of primary costs no handshake: as many as were lately in use towards the primary, within
+  // these bounds. None once there has been no traffic for a while.
+  static constexpr std::size_t kMinReady = 8;
+  static constexpr std::size_t kMaxReady = 128;
+  static constexpr Duration kReadyFor = std::chrono::seconds(60);
 
   // All references must outlive the pool.
   BackendPool(EventLoop& loop, const Topology& topology, GatewayId self,
@@ -40,6 +52,10 @@ class BackendPool : private UpstreamUser {
     bool removed = false;                         // not in the table any more
     std::uint32_t own = 0;                        // of state->in_use
     std::vector<std::unique_ptr<Upstream>> idle;  // the last one used last
+    // Of gateways: connections that are still being made, for a request, and to stand ready.
+    std::vector<const Upstream*> connecting;
+    std::vector<std::unique_ptr<Upstream>> opening;
+    Instant open_at{};  // the next of `opening`; later after a failure
 
     bool is_gateway() const { return state->gateway != kNoGateway; }
   };
@@ -64,6 +80,9 @@ class BackendPool : private UpstreamUser {
   void give_back(std::unique_ptr<Upstream> connection, bool reusable, Instant now);
   // Closes what has been idle too long.
   void expire_idle(Instant now);
+  // Opens what is missing of the connections that stand ready, a few at each call; closes what is
+  // idle towards gateways that are `lost`.
+  void keep_ready(Instant now, const std::vector<GatewayId>& lost);
   // Closes the idle connections to a destination, e.g. to one that has failed.
   void close_idle(std::uint32_t id);
   void close_idle();
@@ -71,6 +90,9 @@ class BackendPool : private UpstreamUser {
  private:
   Result<std::unique_ptr<Upstream>> connect(const Destination& destination, UpstreamUser& user);
   Stream::Tls tls_for(GatewayId gateway) const;
+  Result<std::unique_ptr<Upstream>> take_new(Destination& destination, UpstreamUser& user);
+  std::size_t ready_wanted(Instant now);
+  void open_ready(std::uint32_t id, std::size_t wanted, Instant now);
   void drop_idle(const Upstream& connection);
   void forget_if_over(std::uint32_t id);
 
@@ -88,6 +110,12 @@ class BackendPool : private UpstreamUser {
   std::vector<std::unique_ptr<Destination>> destinations_;  // by number; null: gone
   std::vector<std::vector<std::uint32_t>> by_service_;
   std::uint32_t turn_ = 0;
+
+  std::vector<std::uint32_t> may_be_primary_;  // the other gateways that can be forwarded to
+  bool traffic_ = false;                       // since the last look
+  Instant traffic_until_{};
+  std::size_t peak_ = 0;  // connections in use towards one gateway, lately
+  Instant peak_until_{};
 };
 
 }  // namespace regent

@@ -222,7 +222,8 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
   void pause_reading() override { stream_->pause_reading(); }
   void resume_reading() override { stream_->resume_reading(); }
   bool connected() const override { return connected_; }
-  bool looks_dead() const override { return ended_ || !stream_->open(); }
+  // One that is still being made is not.
+  bool looks_dead() const override { return ended_ || (connected_ && !stream_->open()); }
 
  private:
   void on_open() override {

@@ -101,6 +101,7 @@ void Worker::tick() {
   context_.tick_now = now;
   sessions_.for_each([now](Session& session) { session.tick(now); });
   pool_.expire_idle(now);
+  if (!context_.stopping) pool_.keep_ready(now, context_.route.get().lost);
   if (context_.stopping && sessions_.size() == 0) events_.ended();
   loop_.after(kTick, [this] { tick(); });
 }

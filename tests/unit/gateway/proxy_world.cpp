@@ -20,6 +20,7 @@ World::World(Adjust adjust, ProxyLimits limits) : limits_(limits) {
   topology_.regions.resize(2);
   topology_.regions[0].name = "east";
   topology_.regions[1].name = "west";
+  for (TopologyRegion& region : topology_.regions) region.priority = 0;
   topology_.regions[0].gateways = {GatewayId{0}};
   topology_.regions[1].gateways = {GatewayId{1}};
   topology_.gateways = {{kEast, "gw1", east_.host, 0, free_port(east_.host), 0},

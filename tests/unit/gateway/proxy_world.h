@@ -8,7 +8,8 @@
 #include "gateway/data_plane.h"
 #include "tests/unit/gateway/proxy_peers.h"
 
-// Two regions, a gateway's data plane in each, routes as the test says.
+// Two regions, a gateway's data plane in each, routes as the test says. Their priority is 0, so
+// that no connections between them stand ready: a test can count those it causes.
 namespace regent::test {
 
 inline constexpr RegionId kEast{0};
