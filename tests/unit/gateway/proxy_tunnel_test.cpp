@@ -339,7 +339,7 @@ TEST_F(ProxyTunnel, WhatIsNoOfferIsNotPassedOn) {
 }
 
 TEST_F(ProxyTunnel, AnUnaskedOrOtherSwitchIsABadGateway) {
-  const std::string answers[] = {
+  static const std::string answers[] = {  // outlive the backend's thread
       kSwitch,
       "HTTP/1.1 101 Other\r\nUpgrade: irc\r\nConnection: Upgrade\r\n\r\n",
       "HTTP/1.1 101 Unnamed\r\nUpgrade: websocket\r\n\r\n",
