@@ -5,8 +5,9 @@
 namespace regent {
 
 void HttpExchange::on_upstream_data(Upstream&, std::string_view data) {
-  touch();
+  // A head that comes byte by byte, or interim answers, are no answer yet.
   if (phase_ == Phase::sending && !read_answer_head(data)) return;
+  touch();
   if (phase_ == Phase::tunnel) return relay_tunnel(data);
   relay_answer_body(data);
 }
@@ -15,6 +16,7 @@ void HttpExchange::on_upstream_data(Upstream&, std::string_view data) {
 bool HttpExchange::read_answer_head(std::string_view& data) {
   bool final = false;
   while (!final) {
+    const std::size_t seen = answer_head_bytes_.size();
     if (answer_head_bytes_.empty()) {
       const std::size_t length = head_length(data);
       if (length > 0) {
@@ -23,13 +25,12 @@ bool HttpExchange::read_answer_head(std::string_view& data) {
         continue;
       }
     } else {
-      const std::size_t before = answer_head_bytes_.size();
       answer_head_bytes_.append(data);
-      const std::size_t length = head_length(answer_head_bytes_);
+      const std::size_t length = head_length(answer_head_bytes_, seen);
       if (length > 0) {
         const std::string_view joined = answer_head_bytes_;
         if (!accept_head(joined.substr(0, length), joined.substr(length), final)) return false;
-        data.remove_prefix(length - before);
+        data.remove_prefix(length - seen);
         answer_head_bytes_.clear();
         continue;
       }
@@ -37,7 +38,7 @@ bool HttpExchange::read_answer_head(std::string_view& data) {
     }
     answer_head_bytes_.append(data);
     flush_answer();
-    if (const HeadProblem problem = check_partial_response(answer_head_bytes_)) {
+    if (const HeadProblem problem = check_partial_response(answer_head_bytes_, seen)) {
       malformed_answer(problem.reason);
     }
     return false;
@@ -111,6 +112,8 @@ void HttpExchange::relay_answer_body(std::string_view data) {
 void HttpExchange::pause_fast_upstream() {
   if (!upstream_paused_ && !client_gone_ && client_.queued_bytes() > kHighWaterBytes) {
     upstream_paused_ = true;
+    client_queue_ = client_.queued_bytes();
+    client_budget_.start(context_.tick_now, service().timeouts.answer);
     upstream_->pause_reading();
   }
 }
@@ -156,8 +159,7 @@ void HttpExchange::refused_by_gateway(std::string_view rest) {
 void HttpExchange::on_upstream_drained(Upstream&) {
   touch();
   if (!body_paused_ || phase_ < Phase::sending) return;
-  body_paused_ = false;
-  client_.resume_body();
+  resume_body();
 }
 
 void HttpExchange::on_upstream_fenced(Upstream&) {

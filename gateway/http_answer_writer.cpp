@@ -17,7 +17,7 @@ void HttpAnswerWriter::begin(bool http11, bool is_head) {
 }
 
 void HttpAnswerWriter::interim(const ResponseHead& head) {
-  if (http11_) append_interim_head(out_, head);
+  if (http11_) append_interim_head(out(), head);
 }
 
 bool HttpAnswerWriter::head(const ResponseHead& head, const AnswerMeta& meta, bool keep_alive) {
@@ -27,15 +27,15 @@ bool HttpAnswerWriter::head(const ResponseHead& head, const AnswerMeta& meta, bo
   options.client_http11 = http11_;
   options.keep_alive = keep_alive && framing_ != AnswerFraming::close;
   options.meta = meta;
-  append_answer_head(out_, head, options);
+  append_answer_head(out(), head, options);
   return options.keep_alive;
 }
 
 void HttpAnswerWriter::data(std::string_view data) {
   if (framing_ == AnswerFraming::chunked) {
-    append_chunk(out_, data);
+    append_chunk(out(), data);
   } else if (data.size() < kDirectBytes) {
-    out_.append(data);
+    out().append(data);
   } else {
     flush();
     if (stream_ != nullptr) stream_->write(data);
@@ -43,19 +43,32 @@ void HttpAnswerWriter::data(std::string_view data) {
 }
 
 void HttpAnswerWriter::end(std::span<const HeaderField> trailers) {
-  if (framing_ == AnswerFraming::chunked) append_last_chunk(out_, trailers);
+  if (framing_ == AnswerFraming::chunked) append_last_chunk(out(), trailers);
 }
 
 void HttpAnswerWriter::error(const GatewayError& error, ErrorContext context, bool keep_alive) {
   context.is_head = is_head_;
   context.client_http11 = http11_;
   context.keep_alive = keep_alive;
-  append_error_answer(out_, error, context);
+  append_error_answer(out(), error, context);
 }
 
 void HttpAnswerWriter::flush() {
-  if (stream_ != nullptr && !out_.empty()) stream_->write(out_);
-  out_.clear();
+  std::string& bytes = out();
+  if (stream_ != nullptr && !bytes.empty()) stream_->write(bytes);
+  bytes.clear();
+}
+
+std::string& HttpAnswerWriter::out() {
+  if (gathered_.owner != this) {
+    gathered_.owner = this;
+    gathered_.bytes.clear();
+  }
+  return gathered_.bytes;
+}
+
+HttpAnswerWriter::~HttpAnswerWriter() {
+  if (gathered_.owner == this) gathered_.owner = nullptr;
 }
 
 }  // namespace regent

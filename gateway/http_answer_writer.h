@@ -10,13 +10,22 @@
 
 namespace regent {
 
+// Where the parts of an answer wait for each other, shared by all writers of a thread. Nothing is
+// in it when an event is over.
+struct GatheredAnswer {
+  std::string bytes;
+  const void* owner = nullptr;  // whose bytes they are
+};
+
 // Writes answers to a client of HTTP/1: one after the other, each framed by length, by chunks or
 // by the end of the connection. What is small is gathered until flush(), to leave in one system
 // call; large data goes out from where it lies. Loop's thread.
 class HttpAnswerWriter {
  public:
-  // `gathered` may be shared by all writers of a thread: it is empty whenever an event is over.
-  explicit HttpAnswerWriter(std::string& gathered) : out_(gathered) {}
+  explicit HttpAnswerWriter(GatheredAnswer& gathered) : gathered_(gathered) {}
+  ~HttpAnswerWriter();
+  HttpAnswerWriter(const HttpAnswerWriter&) = delete;
+  HttpAnswerWriter& operator=(const HttpAnswerWriter&) = delete;
 
   // Where to write; null: nowhere any more.
   void attach(Stream* stream) { stream_ = stream; }
@@ -34,7 +43,10 @@ class HttpAnswerWriter {
   void flush();
 
  private:
-  std::string& out_;
+  // Bytes that another writer has left belong to another client: they are dropped.
+  std::string& out();
+
+  GatheredAnswer& gathered_;
   Stream* stream_ = nullptr;
   bool http11_ = true;
   bool is_head_ = false;

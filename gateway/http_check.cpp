@@ -71,7 +71,16 @@ struct Seen {
   std::string_view host;
 };
 
+// Some servers make one variable of Content-Length and Content_Length.
+bool is_framing_lookalike(std::string_view name) {
+  return (name.size() == 14 && name[7] == '_' && starts_ignoring_case(name, "content") &&
+          equals_ignoring_case(name.substr(8), "length")) ||
+         (name.size() == 17 && name[8] == '_' && starts_ignoring_case(name, "transfer") &&
+          equals_ignoring_case(name.substr(9), "encoding"));
+}
+
 HeadProblem check_framing_field(std::string_view name, std::string_view value, Seen& seen) {
+  if (is_framing_lookalike(name)) return bad("a framing header with an underscore in its name");
   switch (name.size()) {
     case 4:
       if (!equals_ignoring_case(name, "host")) break;
@@ -169,6 +178,12 @@ HeadProblem split_request_line(std::string_view line, RequestLine& parts) {
   return {};
 }
 
+HeadProblem check_request_line(std::string_view text, RequestLine& line) {
+  if (HeadProblem problem = split_request_line(text, line)) return problem;
+  if (HeadProblem problem = check_target(line.method, line.target)) return problem;
+  return check_version(line.version);
+}
+
 }  // namespace
 
 HeadProblem split_field(std::string_view line, SplitField& parts) {
@@ -208,8 +223,9 @@ bool starts_ignoring_case(std::string_view text, std::string_view lower_case_pre
          equals_ignoring_case(text.substr(0, lower_case_prefix.size()), lower_case_prefix);
 }
 
-std::size_t head_length(std::string_view input) {
-  const void* found = ::memmem(input.data(), input.size(), "\r\n\r\n", 4);
+std::size_t head_length(std::string_view input, std::size_t seen) {
+  const std::size_t from = seen > 3 ? seen - 3 : 0;
+  const void* found = ::memmem(input.data() + from, input.size() - from, "\r\n\r\n", 4);
   if (found == nullptr) return 0;
   return static_cast<std::size_t>(static_cast<const char*>(found) - input.data()) + 4;
 }
@@ -229,9 +245,7 @@ HeadProblem check_request_head(std::string_view head) {
   if (head.size() > kMaxHeadBytes) return {431, "the headers are larger than 64 KiB"};
   const std::size_t end = head.find("\r\n");
   RequestLine line;
-  if (HeadProblem problem = split_request_line(head.substr(0, end), line)) return problem;
-  if (HeadProblem problem = check_target(line.method, line.target)) return problem;
-  if (HeadProblem problem = check_version(line.version)) return problem;
+  if (HeadProblem problem = check_request_line(head.substr(0, end), line)) return problem;
   Seen seen;
   if (HeadProblem problem = check_fields(head.substr(end + 2), seen)) return problem;
   const bool http10 = line.version == "HTTP/1.0";
@@ -265,9 +279,10 @@ HeadProblem check_response_head(std::string_view head) {
 
 namespace {
 
-// Whether all is text in lines that end as they must; the last one may lack its end.
-bool is_text_in_lines(std::string_view input) {
-  for (std::size_t i = 0; i < input.size(); ++i) {
+// Whether all from `begin` on is text in lines that end as they must; the last one may lack its
+// end.
+bool is_text_in_lines(std::string_view input, std::size_t begin) {
+  for (std::size_t i = begin; i < input.size(); ++i) {
     const char c = input[i];
     const bool line_end = (c == '\r' && (i + 1 == input.size() || input[i + 1] == '\n')) ||
                           (c == '\n' && i > 0 && input[i - 1] == '\r');
@@ -276,30 +291,33 @@ bool is_text_in_lines(std::string_view input) {
   return true;
 }
 
-}  // namespace
-
-HeadProblem check_partial_request(std::string_view input) {
-  const std::size_t end = input.find("\r\n");
-  const bool whole_line = end != std::string_view::npos;
-  if (!whole_line && input.size() > kMaxTargetBytes + 64) {
-    return {414, "the request target is too long"};
-  }
-  if (input.size() > kMaxHeadBytes) return {431, "the headers are larger than 64 KiB"};
-  const std::string_view line = input.substr(0, end);
-  if (!is_text_in_lines(input)) return bad("a control character in the head");
-  if (line.find(' ') == std::string_view::npos && line.size() > kMaxTargetBytes) {
-    return bad("the request line is not method, target and version");
-  }
-  return {};
+// A carriage return at the end of what was seen still has to show what follows it.
+std::size_t begin_after(std::size_t seen) {
+  return seen > 0 ? seen - 1 : 0;
 }
 
-HeadProblem check_partial_response(std::string_view input) {
+}  // namespace
+
+HeadProblem check_partial_request(std::string_view input, std::size_t seen) {
+  if (input.size() > kMaxHeadBytes) return {431, "the headers are larger than 64 KiB"};
+  if (!is_text_in_lines(input, begin_after(seen))) return bad("a control character in the head");
+  const std::size_t end = input.find("\r\n");
+  if (end == std::string_view::npos) {
+    if (input.size() > kMaxTargetBytes + 64) return {414, "the request target is too long"};
+    return {};
+  }
+  // Once is enough; a request of HTTP/0.9 has nothing but this line and would wait for ever.
+  RequestLine line;
+  return end + 2 > seen ? check_request_line(input.substr(0, end), line) : HeadProblem{};
+}
+
+HeadProblem check_partial_response(std::string_view input, std::size_t seen) {
   constexpr std::string_view kStart = "HTTP/1.";
   if (input.size() > kMaxHeadBytes) return bad("headers larger than 64 KiB");
   if (!kStart.starts_with(input.substr(0, kStart.size()))) {
     return bad("not an answer of HTTP/1.0 or HTTP/1.1");
   }
-  if (!is_text_in_lines(input)) return bad("a control character in the head");
+  if (!is_text_in_lines(input, begin_after(seen))) return bad("a control character in the head");
   return {};
 }
 

@@ -22,7 +22,8 @@ struct HeadProblem {
 };
 
 // Length of the head at the front of `input`, up to and with the empty line; 0 when incomplete.
-std::size_t head_length(std::string_view input);
+// `seen`: so many bytes of it were looked at before, in vain.
+std::size_t head_length(std::string_view input, std::size_t seen = 0);
 
 // `head`: the complete head, ending with the empty line. Refused with 400: control characters, bare
 // CR or LF, folded lines, anything but a token before a colon, more than one Content-Length or
@@ -35,9 +36,9 @@ HeadProblem check_request_head(std::string_view head);
 HeadProblem check_response_head(std::string_view head);
 
 // A request's or answer's head of which only the beginning is there: whether it can still become
-// acceptable.
-HeadProblem check_partial_request(std::string_view input);
-HeadProblem check_partial_response(std::string_view input);
+// acceptable. `seen`: of so many bytes that was found out before.
+HeadProblem check_partial_request(std::string_view input, std::size_t seen = 0);
+HeadProblem check_partial_response(std::string_view input, std::size_t seen = 0);
 
 // One header line without its end. Refused: anything but a token before the colon, control
 // characters, a folded line. The value is without the space around it.

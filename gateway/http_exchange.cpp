@@ -54,6 +54,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   answer_code_ = 0;
   started_ = boot_now();
   progress_ = started_;
+  body_budget_.start(started_, service().timeouts.body);
 }
 
 void HttpExchange::go() {
@@ -165,13 +166,13 @@ void HttpExchange::send_to(std::uint32_t destination, bool guarded) {
   if (!taken) return retry_or_fail(true, taken.error());
   upstream_ = std::move(*taken);
   phase_ = Phase::sending;
+  attempt_started_ = context_.tick_now;
   answer_head_bytes_.clear();
   upstream_paused_ = false;
   touch();
   if (!send_head_and_body()) return fenced();
   if (body_paused_ && upstream_->queued_bytes() < kHighWaterBytes) {
-    body_paused_ = false;
-    client_.resume_body();
+    resume_body();
   }
 }
 
@@ -222,7 +223,8 @@ void HttpExchange::fenced() {
 
 void HttpExchange::client_body(std::string_view data) {
   if (phase_ == Phase::idle || data.empty()) return;
-  touch();
+  if (phase_ != Phase::answering) touch();
+  body_budget_.moved(context_.tick_now, data.size());
   std::string_view wire = data;
   if (replayable_) {
     const std::size_t before = body_.size();
@@ -328,32 +330,42 @@ void HttpExchange::tick(Instant now) {
     return retry_or_fail(!upstream_->sent_any(),
                          {ErrorCode::unavailable, "the link to the primary region was lost"});
   }
-  note_slow_client();
-  const Duration quiet = now - progress_;
-  const ProxyLimits& limits = context_.limits;
-  if (phase_ == Phase::answering) {
-    if (quiet >= limits.backend_timeout) break_answer();
-    return;
+  if (!body_done_ && !body_paused_ && body_budget_.spent(now)) {
+    return client_failed({408, "request_timeout",
+                          "the rest of the request's body did not come in time, or too slowly"});
   }
+  if (phase_ == Phase::answering) return tick_answering(now);
+  const Duration quiet = now - progress_;
   if (!upstream_->connected()) {
-    if (quiet < limits.connect_timeout) return;
+    if (now - attempt_started_ < service().timeouts.connect) return;
     if (!to_gateway_) context_.connect_failed(upstream_->destination);
     return retry_or_fail(true, {ErrorCode::timed_out, "the connection was not accepted in time"});
   }
-  if (!body_done_ && !body_paused_) {
-    if (quiet < limits.body_timeout) return;
-    return fail({408, "request_timeout", "the rest of the request's body did not come in time"});
-  }
-  if (quiet < limits.backend_timeout) return;
+  if ((!body_done_ && !body_paused_) || quiet < service().timeouts.answer) return;
   fail({504, "backend_timeout", "the backend did not answer in time", is_write()});
 }
 
-// While the other side waits for the client, what the client takes is what moves.
-void HttpExchange::note_slow_client() {
-  if (!upstream_paused_) return;
+void HttpExchange::tick_answering(Instant now) {
+  if (upstream_paused_) {  // it is the client that is slow
+    if (client_too_slow(now)) break_answer();
+    return;
+  }
+  const bool waits_for_client = !body_done_ && !body_paused_;
+  if (!waits_for_client && now - progress_ >= service().timeouts.answer) break_answer();
+}
+
+// While the other side waits for the client. Counts what the client has taken since the last time.
+bool HttpExchange::client_too_slow(Instant now) {
   const std::size_t queued = client_.queued_bytes();
-  if (queued < client_queue_) touch();
+  if (queued < client_queue_) client_budget_.moved(now, client_queue_ - queued);
   client_queue_ = queued;
+  return client_budget_.spent(now);
+}
+
+void HttpExchange::resume_body() {
+  body_paused_ = false;
+  body_budget_.start(context_.tick_now, service().timeouts.body);
+  client_.resume_body();
 }
 
 void HttpExchange::abandon() {

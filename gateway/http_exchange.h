@@ -13,6 +13,7 @@
 #include "gateway/http_head.h"
 #include "gateway/http_trailers.h"
 #include "gateway/placement.h"
+#include "gateway/progress_budget.h"
 #include "gateway/proxy_context.h"
 #include "gateway/upstream.h"
 
@@ -135,7 +136,9 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void release_upstream(bool reusable);
   void leave_write();
   void leave_held();
-  void note_slow_client();
+  bool client_too_slow(Instant now);
+  void tick_answering(Instant now);
+  void resume_body();
   bool is_write() const { return request_class_ == RequestClass::write; }
   const Service& service() const { return *service_; }
   void touch() { progress_ = std::max(progress_, context_.tick_now); }
@@ -143,7 +146,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   ProxyContext& context_;
   ExchangeClient& client_;
   Phase phase_ = Phase::idle;
-  Instant progress_{};  // when something moved last
+  Instant progress_{};  // when the side that is waited for did something last
 
   // The request.
   RequestFacts facts_;
@@ -160,6 +163,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool replayable_ = true;
   bool body_done_ = false;
   bool body_paused_ = false;
+  ProgressBudget body_budget_;  // of the client, while its body is waited for
   Instant started_{};
 
   // The attempt.
@@ -169,6 +173,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   bool counted_ = false;            // in WritesInFlight
   Epoch epoch_;                     // told to the backend
   bool stale_ = false;
+  Instant attempt_started_{};
   unsigned attempts_ = 0;     // in which something may have been sent
   bool maybe_taken_ = false;  // a write, by whom an attempt without an answer was sent to
   std::size_t next_gateway_ = 0;
@@ -187,6 +192,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   TrailerReader answer_trailers_;
   bool upstream_paused_ = false;
   std::size_t client_queue_ = 0;  // while paused, at the last tick
+  ProgressBudget client_budget_;  // while paused
   bool client_gone_ = false;
 
   // The tunnel; body_done_ says whether the client's direction has ended.

@@ -37,9 +37,10 @@ bool names(const std::vector<std::string_view>& options, std::string_view name) 
 std::string_view offered_upgrade(const MessageHead& head) {
   if (!head.http11 || !names(head.connection_options, "upgrade")) return {};
   std::string_view offered;
+  unsigned offers = 0;
   for (const HeaderField& field : head.fields) {
     if (field.id != FieldId::upgrade) continue;
-    if (!offered.empty()) return {};
+    if (++offers > 1) return {};
     offered = field.value;
   }
   bool served = true;

@@ -31,6 +31,13 @@ bool is_forwarded_proto(const HeaderField& field) {
   return field.id == FieldId::unknown && equals_ignoring_case(field.name, "x-forwarded-proto");
 }
 
+// Many servers make one variable of a-b and a_b, so that this would pass for what Regent says.
+bool is_forwarded_lookalike(const HeaderField& field) {
+  return field.id == FieldId::unknown && field.name.find('_') != std::string_view::npos &&
+         field.name.size() > 11 && starts_ignoring_case(field.name, "x") &&
+         starts_ignoring_case(field.name.substr(2), "forwarded");
+}
+
 void append_target(std::string& out, std::string_view method, std::string_view target) {
   const SplitTarget split = split_target(target);
   if (split.absolute && !split.path.starts_with('/')) {
@@ -95,7 +102,7 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
         ++forwarded_for;
         continue;
       }
-      if (is_forwarded_proto(field)) continue;
+      if (is_forwarded_proto(field) || is_forwarded_lookalike(field)) continue;
     }
     append_field(out, field.name, field.value);
   }

@@ -18,6 +18,7 @@ HttpSession::HttpSession(ProxyContext& context, SessionSet& sessions, Entry entr
 void HttpSession::open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls> tls) {
   if (tls) state_ = State::handshake;
   since_ = context_.tick_now;
+  if (entry_.service) timeouts_ = context_.service(*entry_.service)->timeouts;
   stream_ = Stream::accepted(context_.loop, std::move(socket), std::move(tls), *this);
   writer_.attach(stream_.get());
   client_address_ = stream_->peer_address().host().toString();
@@ -83,10 +84,12 @@ std::size_t HttpSession::process(std::string_view input) {
 }
 
 std::size_t HttpSession::take_head(std::string_view input) {
+  const std::size_t seen = std::exchange(seen_, 0);
   if (input.starts_with("\r\n")) return 2;  // some clients end a request's body with it
-  const std::size_t length = head_length(input);
+  const std::size_t length = head_length(input, seen);
   if (length == 0) {
-    if (const HeadProblem problem = check_partial_request(input)) refuse(problem);
+    if (const HeadProblem problem = check_partial_request(input, seen)) refuse(problem);
+    seen_ = input.size();
     return 0;
   }
   if (const HeadProblem problem = request_.parse(input.substr(0, length))) {
@@ -109,7 +112,9 @@ bool HttpSession::begin_request() {
     }
     facts.service = *named;
   }
-  max_body_ = context_.service(facts.service)->max_body_bytes;
+  const Service& service = *context_.service(facts.service);
+  timeouts_ = service.timeouts;
+  max_body_ = service.max_body_bytes;
   if (max_body_ > 0 && request_.content_length.value_or(0) > max_body_) {
     refuse({413, "the body is larger than this service takes"});
     return false;
@@ -275,15 +280,14 @@ void HttpSession::on_closed(const Error& reason) {
 }
 
 void HttpSession::tick(Instant now) {
-  const ProxyLimits& limits = context_.limits;
   switch (state_) {
     case State::handshake:
-      if (now - since_ >= limits.head_timeout) retire();
+      if (now - since_ >= timeouts_.head) retire();
       return;
     case State::head:
       if (!in_.empty()) {
-        if (now - since_ >= limits.head_timeout) refuse({408, "the head did not come in time"});
-      } else if (context_.stopping || now - since_ >= limits.idle_timeout) {
+        if (now - since_ >= timeouts_.head) refuse({408, "the head did not come in time"});
+      } else if (context_.stopping || now - since_ >= timeouts_.idle) {
         retire();
       }
       return;
@@ -292,8 +296,8 @@ void HttpSession::tick(Instant now) {
     case State::tunnel:
       return exchange_.tick(now);
     case State::lingering:
-      if (now - since_ >= limits.linger_timeout && queued_bytes() == 0) return retire();
-      if (now - since_ >= limits.backend_timeout) retire();
+      if (now - since_ >= context_.limits.linger_timeout && queued_bytes() == 0) return retire();
+      if (now - since_ >= timeouts_.answer) retire();
       return;
     case State::gone:
       return;

@@ -76,11 +76,13 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   const Entry entry_;
   std::unique_ptr<Stream> stream_;
   std::string client_address_;
+  Timeouts timeouts_;  // of the service; between gateways, of the one that was named last
   State state_ = State::head;
   bool processing_ = false;
   bool half_closed_ = false;
   bool paused_ = false;
-  std::string in_;  // received, not used yet
+  std::string in_;        // received, not used yet
+  std::size_t seen_ = 0;  // bytes of an incomplete head that were looked at already
   RequestHead request_;
   BodyReader body_;
   TrailerReader trailers_;

@@ -92,8 +92,9 @@ void HttpExchange::cut_tunnel() {
 
 void HttpExchange::tick_tunnel(Instant now) {
   if (!tunnel_->holds()) return tunnel_->right_ended();
-  note_slow_client();
-  if (now - progress_ >= context_.limits.idle_timeout) cut_tunnel();
+  const bool stuck =
+      upstream_paused_ ? client_too_slow(now) : now - progress_ >= service().timeouts.idle;
+  if (stuck) cut_tunnel();
 }
 
 }  // namespace regent

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gateway/backend_pool.h"
+#include "gateway/http_answer_writer.h"
 #include "gateway/http_rewrite.h"
 #include "gateway/request_observer.h"
 #include "gateway/route.h"
@@ -120,7 +121,7 @@ struct ProxyContext {
   // Reused for heads and errors while they are put together.
   std::string scratch;
   // What of the present event's answer goes to the client.
-  std::string answer;
+  GatheredAnswer answer;
 
  private:
   // By number. Copies of this thread's own, so that their reference counts are, too.

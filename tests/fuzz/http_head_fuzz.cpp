@@ -14,9 +14,16 @@ namespace {
 constexpr std::string_view kRegion = "us-east";
 constexpr Epoch kEpoch{7};
 
-const std::set<std::string> kHopByHop{
-    "connection", "proxy-connection",   "keep-alive",         "te", "trailer", "transfer-encoding",
-    "upgrade",    "proxy-authenticate", "proxy-authorization"};
+const std::set<std::string> kHopByHop{"connection",
+                                      "proxy-connection",
+                                      "keep-alive",
+                                      "te",
+                                      "trailer",
+                                      "transfer-encoding",
+                                      "upgrade",
+                                      "proxy-authenticate",
+                                      "proxy-authorization",
+                                      "http2-settings"};
 
 // Headers that every message sent on may have, whatever the message received said of them.
 const std::set<std::string> kOurs{"host",         "content-length",  "transfer-encoding",
@@ -26,6 +33,11 @@ const std::set<std::string> kOurs{"host",         "content-length",  "transfer-e
 
 bool is_regent_name(const std::string& name) {
   return name.starts_with("regent-") || name.starts_with("regent_");
+}
+
+// Naming these in Connection takes them from nobody.
+bool keeps_its_meaning(const std::string& name) {
+  return name.starts_with("x-forwarded-") || name == "idempotency-key" || name == "host";
 }
 
 void check_same_fields(const MessageHead& head, const NaiveHead& naive, std::string_view text) {
@@ -44,8 +56,9 @@ void check_same_fields(const MessageHead& head, const NaiveHead& naive, std::str
 void check_end_to_end(const NaiveHead& sent, const NaiveHead& received, std::string_view text) {
   for (const NaiveField& field : sent.fields) {
     if (kOurs.contains(field.name)) continue;
+    if (field.name == "upgrade" && !received.upgrade.empty()) continue;
     require(!kHopByHop.contains(field.name), "hop-by-hop headers stay on their connection", text);
-    require(!received.connection_options.contains(field.name),
+    require(!received.connection_options.contains(field.name) || keeps_its_meaning(field.name),
             "what Connection names stays on its connection", text);
     require(!is_regent_name(field.name), "only Regent sets Regent's headers", text);
   }
@@ -71,7 +84,16 @@ void check_request_sent(const RequestHead& head, const NaiveHead& naive, Request
           "the service is told to gateways alone", sent);
   require(reread->value("host") == naive.value("host").value_or(naive.authority),
           "the host is as received", sent);
-  require(reread->values("connection").empty(), "the connection to a backend stays open", sent);
+  const auto connection = reread->values("connection");
+  require(naive.upgrade.empty() ? connection.empty() : reread->upgrade == naive.upgrade,
+          "the connection to a backend stays open, and an offered upgrade is passed on", sent);
+  for (const char* kept : {"idempotency-key", "x-forwarded-host"}) {
+    require(reread->values(kept) == naive.values(kept), "nobody can name it away", sent);
+  }
+  for (const NaiveField& field : reread->fields) {
+    require(origin.from_gateway || !field.name.starts_with("x_forwarded"), "no double of ours",
+            sent);
+  }
   if (origin.from_gateway) return;
   require(reread->value("x-forwarded-proto") == (origin.tls ? "https" : "http"),
           "the protocol is told by us alone", sent);
@@ -90,11 +112,17 @@ void check_request(std::string_view text) {
   if (!naive) return;
   require(head.method == naive->method && head.target == naive->target, "the request line", text);
   check_same_fields(head, *naive, text);
+  require(head.upgrade == naive->upgrade, "an upgrade is offered or not", text);
+  require(head.upgrade.empty() || head.request_class == RequestClass::write,
+          "an upgrade is a write", text);
   const std::size_t step = 1 + text.size() / 512;
   for (std::size_t end = 0; end < text.size(); end += step) {
     const std::string_view beginning = text.substr(0, end);
     require(head_length(beginning) == 0 && !check_partial_request(beginning),
             "the beginning of a good head is no problem", text);
+    const std::size_t seen = end < step ? 0 : end - step;
+    require(!check_partial_request(beginning, seen) && head_length(text, end) == text.size(),
+            "looking on from where one was gives the same", text);
   }
   check_request_sent(head, *naive, {"10.0.0.9", false, false}, "", text);
   check_request_sent(head, *naive, {"2001:db8::9", true, false}, "orders", text);
@@ -152,6 +180,7 @@ void check_response(std::string_view text) {
   if (!naive) return;
   require(head.status == naive->status && head.reason == naive->reason, "the status line", text);
   check_same_fields(head, *naive, text);
+  require(head.upgrade == naive->upgrade, "a switch is made or not", text);
   if (head.status == 101 || head.status < 100) return;
   if (head.status < 200) return check_interim(head, *naive, text);
   check_answer_sent(head, *naive, {}, false, text);

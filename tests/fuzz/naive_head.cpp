@@ -19,8 +19,25 @@ bool is_token(std::string_view text) {
   return !text.empty() && made_of(text, "!#$%&'*+-.^_`|~");
 }
 
+bool is_digits(std::string_view text) {
+  return text.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
+// A host or an address in brackets, then perhaps a colon and digits.
 bool is_host(std::string_view text) {
-  return made_of(text, "-._~!$&'()*+;=:[]%");
+  std::string_view host = text;
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos) return false;
+    host = text.substr(1, close - 1);
+    text.remove_prefix(close + 1);
+    if (!made_of(host, "-._~!$&'()*+;=%:")) return false;
+  } else {
+    host = text.substr(0, text.find(':'));
+    text.remove_prefix(host.size());
+    if (!made_of(host, "-._~!$&'()*+;=%")) return false;
+  }
+  return !host.empty() && (text.empty() || (text.front() == ':' && is_digits(text.substr(1))));
 }
 
 bool is_text(std::string_view text) {
@@ -67,6 +84,8 @@ bool read_fields(const std::vector<std::string>& lines, NaiveHead& head) {
     const std::size_t colon = lines[i].find(':');
     if (colon == std::string::npos || !is_token(lines[i].substr(0, colon))) return false;
     head.fields.push_back({lower(lines[i].substr(0, colon)), trim(lines[i].substr(colon + 1))});
+    const std::string& name = head.fields.back().name;
+    if (name == "content_length" || name == "transfer_encoding") return false;
   }
   for (const NaiveField& field : head.fields) {
     if (field.name != "connection" && field.name != "proxy-connection") continue;
@@ -76,7 +95,16 @@ bool read_fields(const std::vector<std::string>& lines, NaiveHead& head) {
   }
   // In an answer Host means nothing; the gateway looks at it all the same.
   const auto hosts = head.values("host");
-  return hosts.empty() || (hosts.size() == 1 && is_host(hosts.front()));
+  return hosts.empty() || (hosts.size() == 1 && (hosts.front().empty() || is_host(hosts.front())));
+}
+
+void read_upgrade(NaiveHead& head) {
+  const auto offer = head.value("upgrade");
+  if (!head.http11 || !offer || !head.connection_options.contains("upgrade")) return;
+  const auto protocols = split_list(*offer);
+  if (std::find(protocols.begin(), protocols.end(), "h2c") == protocols.end()) {
+    head.upgrade = *offer;
+  }
 }
 
 // Exactly one framing, and one that all versions of HTTP/1 read alike.
@@ -152,8 +180,9 @@ std::optional<NaiveHead> naive_request(std::string_view text) {
   const std::string version = line.substr(second + 1);
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::nullopt;
   head.http11 = version == "HTTP/1.1";
-  if (!is_token(head.method) || !read_target(head)) return std::nullopt;
+  if (!is_token(head.method) || head.method.size() > 64 || !read_target(head)) return std::nullopt;
   if (!read_fields(*lines, head) || !read_framing(head)) return std::nullopt;
+  read_upgrade(head);
   const auto host = head.value("host");
   if (head.http11 && !host) return std::nullopt;
   if (host && !head.authority.empty() && lower(head.authority) != lower(*host)) return std::nullopt;
@@ -175,6 +204,7 @@ std::optional<NaiveHead> naive_response(std::string_view text) {
   if (line.size() < 13 || line[12] != ' ') return std::nullopt;
   head.reason = line.substr(13);
   if (!read_fields(*lines, head) || !read_framing(head)) return std::nullopt;
+  read_upgrade(head);
   return head;
 }
 

@@ -28,6 +28,9 @@ struct NaiveHead {
   std::optional<std::uint64_t> content_length;
   std::vector<NaiveField> fields;
   std::set<std::string> connection_options;  // in lower case
+  // The protocols of the one Upgrade header, where it counts: HTTP/1.1, named in Connection, and
+  // no h2c.
+  std::string upgrade;
 
   std::vector<std::string> values(std::string_view name) const;
   // Nothing, unless the header is there exactly once.

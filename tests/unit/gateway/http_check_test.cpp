@@ -116,6 +116,9 @@ TEST(HttpCheck, AcceptsOnlyWhatEveryoneReadsTheSame) {
 
 TEST(HttpCheck, RefusesAnIncompleteHeadAsSoonAsItCanNotBecomeGood) {
   EXPECT_EQ(check_partial_request("GET / HT").status, 0U);
+  EXPECT_EQ(check_partial_request("GET /\r\n").status, 400U);  // HTTP/0.9
+  EXPECT_EQ(check_partial_request("GET / HTTP/2.0\r\n").status, 505U);
+  EXPECT_EQ(check_partial_request("GET /#x HTTP/1.1\r\nHost").status, 400U);
   EXPECT_EQ(check_partial_request("GET / HTTP/1.1\r\nHost: a\r").status, 0U);
   EXPECT_EQ(check_partial_request("GET / HTTP/1.1\nHost: a\n\n").status, 400U);
   EXPECT_EQ(check_partial_request("GET / HTTP/1.1\r\nX: a\rb").status, 400U);
@@ -123,6 +126,21 @@ TEST(HttpCheck, RefusesAnIncompleteHeadAsSoonAsItCanNotBecomeGood) {
   EXPECT_EQ(check_partial_request("GET /" + std::string(kMaxTargetBytes + 100, 'a')).status, 414U);
   EXPECT_EQ(check_partial_request("GET / HTTP/1.1\r\nX: " + std::string(kMaxHeadBytes, 'a')).status,
             431U);
+}
+
+TEST(HttpCheck, LookingOnFromWhereOneWasFindsTheSame) {
+  const std::string good = "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
+  const std::string bad = "GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n";
+  for (std::size_t seen = 0; seen < good.size(); ++seen) {
+    EXPECT_EQ(head_length(good, seen), good.size()) << seen;
+  }
+  bool found = false;
+  for (std::size_t size = 1; size < bad.size(); ++size) {
+    found = found || check_partial_request(bad.substr(0, size), size - 1).status == 400U;
+  }
+  EXPECT_TRUE(found);
+  // What was looked at is not looked at again.
+  EXPECT_EQ(check_partial_request("GET / HTTP/1.1\r\nX: \x01 and more", 24).status, 0U);
 }
 
 TEST(HttpCheck, AnswersAreCheckedAsWell) {

@@ -48,6 +48,27 @@ TEST(HttpRewrite, HostAndFramingCannotBeNamedAway) {
             "Regent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n");
 }
 
+TEST(HttpRewrite, WhatOthersRelyOnCannotBeNamedAway) {
+  const std::string sent = request(
+      "POST / HTTP/1.1\r\nHost: shop\r\n"
+      "Connection: X-Forwarded-For, X-Forwarded-Host, Idempotency-Key, Regent-Epoch, X-Gone\r\n"
+      "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Host: a\r\nIdempotency-Key: k\r\nX-Gone: x\r\n\r\n");
+  EXPECT_EQ(sent,
+            "POST / HTTP/1.1\r\nHost: shop\r\nX-Forwarded-Host: a\r\nIdempotency-Key: k\r\n"
+            "X-Forwarded-For: 1.1.1.1, 10.0.0.9\r\nX-Forwarded-Proto: http\r\nVia: 1.1 regent\r\n"
+            "Regent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n");
+}
+
+TEST(HttpRewrite, NothingPassesForWhatRegentSays) {
+  const std::string sent = request(
+      "GET / HTTP/1.1\r\nHost: shop\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Proto: https\r\n"
+      "x_forwarded-for: 6.6.6.6\r\nX_Other: kept\r\n\r\n");
+  EXPECT_EQ(sent,
+            "GET / HTTP/1.1\r\nHost: shop\r\nX_Other: kept\r\n"
+            "X-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\nVia: 1.1 regent\r\n"
+            "Regent-Epoch: 7\r\nRegent-Region: us-east\r\n\r\n");
+}
+
 TEST(HttpRewrite, ForwardedForGrowsAndProtoIsOurs) {
   EXPECT_EQ(request("GET http://shop HTTP/1.1\r\nHost: shop\r\nX-Forwarded-For: 1.1.1.1\r\n"
                     "x-forwarded-for: 2.2.2.2\r\nX-Forwarded-Proto: ftp\r\nVia: 1.0 edge\r\n\r\n",

@@ -98,5 +98,105 @@ TEST_F(ProxyHttp, TrailersHaveALimit) {
   EXPECT_EQ(client.read_response().status, 400U);
 }
 
+TEST_F(ProxyHttp, AnEarlyAnswerGoesThroughAndTheConnectionEndsInOrder) {
+  serve([this](Peer& peer) {
+    log_.add(peer.read_head());
+    peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge");
+    peer.read_to_end();
+  });
+  Client client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000000\r\n\r\nsome");
+  ASSERT_TRUE(eventually([&] { return log_.size() == 1; }));
+  const Response response = client.read_response();
+  EXPECT_EQ(response.status, 413U);
+  EXPECT_EQ(response.header("Connection"), "close");
+  EXPECT_EQ(response.body, "large");
+  // The rest of the body is taken and thrown away, so that no reset overtakes the answer.
+  EXPECT_TRUE(client.send(std::string(100'000, 'x')));
+  EXPECT_TRUE(client.at_end());
+  client.send("GET /smuggled HTTP/1.1\r\nHost: shop\r\n\r\n");
+  EXPECT_EQ(log_.size(), 1U);
+}
+
+TEST_F(ProxyHttp, AnAnswerMayBeginBeforeTheBodyIsComplete) {
+  serve([](Peer& peer) {
+    peer.read_head();
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 3; ++i) {
+      const std::string part = peer.read(5);
+      peer.send("5\r\n" + part + "\r\n");
+    }
+    peer.send("0\r\n\r\n");
+  });
+  Client client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 15\r\n\r\n");
+  EXPECT_TRUE(client.read_head().starts_with("HTTP/1.1 200 "));
+  for (const char* part : {"hello", "world", "again"}) {
+    client.send(part);
+    EXPECT_EQ(client.read(10), "5\r\n" + std::string(part) + "\r\n");
+  }
+  EXPECT_EQ(client.read(5), "0\r\n\r\n");
+}
+
+TEST_F(ProxyHttp, AClientThatOnlyEndedItsSideGetsItsAnswers) {
+  serve(answer_ok(log_));
+  Client client = this->client();
+  client.send("GET /1 HTTP/1.1\r\nHost: shop\r\n\r\n");
+  client.half_close();
+  EXPECT_EQ(client.read_response().body, "ok");
+  EXPECT_TRUE(client.at_end());
+  EXPECT_TRUE(eventually([&] { return world_.east().observer.connections == 0; }));
+}
+
+TEST_F(ProxyHttp, AnUnfinishedRequestIsNoRequest) {
+  serve([this](Peer& peer) {
+    peer.read_head();
+    log_.add(peer.read_to_end());
+  });
+  Client client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\nhello");
+  client.half_close();
+  EXPECT_TRUE(client.at_end());
+  ASSERT_TRUE(eventually([&] { return log_.size() == 1; }));
+  EXPECT_EQ(log_.all().at(0), "hello");
+  EXPECT_TRUE(eventually([&] { return world_.east().writes.count() == 0; }));
+}
+
+TEST_F(ProxyHttp, AnOldestRequestIsRefusedAtOnce) {
+  serve(answer_ok(log_));
+  Client client = this->client();
+  client.send("GET /\r\n");
+  EXPECT_EQ(client.read_response().status, 400U);
+  EXPECT_TRUE(client.at_end());
+  EXPECT_EQ(log_.size(), 0U);
+}
+
+TEST_F(ProxyHttp, ABadBackendIsABadGateway) {
+  const std::string answers[] = {
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
+      "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+      "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nX : y\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/1.1 200 OK\r\nX: y\r\n folded\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/1.1 200 OK\r\nX: \x01\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/1.1 200 OK\r\nContent_Length: 2\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/1.1 20 OK\r\nContent-Length: 2\r\n\r\nok",
+      "HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\nok",
+      "ICY 200 OK\r\nContent-Length: 2\r\n\r\nok",
+  };
+  std::atomic<std::size_t> next = 0;
+  serve([&](Peer& peer) {
+    while (!peer.read_head().empty()) peer.send(answers[next]);
+  });
+  for (next = 0; next < std::size(answers); ++next) {
+    const Response response = client().get("/");
+    EXPECT_EQ(response.status, 502U) << answers[next];
+    EXPECT_FALSE(contains(response.body, "ok\n")) << answers[next];
+  }
+}
+
 }  // namespace
 }  // namespace regent::test

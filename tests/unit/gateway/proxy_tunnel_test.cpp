@@ -62,8 +62,7 @@ class ProxyTunnel : public ::testing::Test {
 
   Log log_;
   std::atomic<int> ended_ = 0;
-  ProxyLimits limits_;
-  World world_{[](Service&) {}, limits_};
+  World world_;
   std::unique_ptr<Backend> backend_;
 };
 
@@ -321,6 +320,7 @@ TEST_F(ProxyTunnel, WhatIsNoOfferIsNotPassedOn) {
       "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
       "Connection: Upgrade\r\nUpgrade: websocket, H2C\r\n",
       "Connection: Upgrade\r\nUpgrade: a\r\nUpgrade: b\r\n",
+      "Connection: Upgrade\r\nUpgrade:\r\nUpgrade: b\r\n",
       "HTTP2-Settings: AAMAAABk\r\n",
   };
   std::size_t requests = 0;
@@ -383,27 +383,18 @@ TEST_F(ProxyTunnel, StopCutsIt) {
 
 class ProxyIdleTunnel : public ProxyTunnel {
  protected:
-  static ProxyLimits short_idle() {
-    ProxyLimits limits;
-    limits.idle_timeout = std::chrono::milliseconds(200);
-    return limits;
+  ProxyIdleTunnel() {
+    world_.topology().services[0].timeouts.idle = std::chrono::milliseconds(200);
   }
-  World& world() { return idle_world_; }
-  World idle_world_{[](Service&) {}, short_idle()};
 };
 
 TEST_F(ProxyIdleTunnel, SilenceHasALimit) {
-  Backend backend(host(Host::backends), [this](Peer& peer) {
+  serve([this](Peer& peer) {
     peer.read_head();
     peer.send(kSwitch);
     log_.add(peer.read_to_end());
   });
-  world().add_backend(kEast, backend.port());
-  world().start();
-  world().primary(kEast);
-  Client client = world().east().client();
-  client.send(kAsk);
-  EXPECT_TRUE(client.read_head().starts_with("HTTP/1.1 101 "));
+  Client client = tunnel();
   EXPECT_TRUE(client.at_end());
   EXPECT_TRUE(eventually([&] { return log_.size() == 1; }));
 }

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "quorum/types.h"
+
+namespace regent {
+
+// How long a peer may go on owing bytes: `limit` from the start; each byte that moves earns a
+// little more time, but never more than `limit` from then on. Silence ends after `limit`, and so
+// does a trickle below kBytesPerSecond, which a limit on silence alone would let go on for ever.
+class ProgressBudget {
+ public:
+  static constexpr std::uint64_t kBytesPerSecond = 500;
+
+  void start(Instant now, Duration limit) {
+    limit_ = limit;
+    until_ = now + limit;
+  }
+  void moved(Instant now, std::uint64_t bytes) {
+    // What a whole limit is earned by is enough; more would only overflow.
+    const std::uint64_t counted = std::min<std::uint64_t>(bytes, kMostBytes);
+    until_ = std::min(now + limit_, until_ + Duration(std::chrono::seconds(1)) *
+                                                 static_cast<std::int64_t>(counted) /
+                                                 static_cast<std::int64_t>(kBytesPerSecond));
+  }
+  bool spent(Instant now) const { return now >= until_; }
+
+ private:
+  static constexpr std::uint64_t kMostBytes = 1 << 20;
+  Duration limit_{};
+  Instant until_{};
+};
+
+}  // namespace regent
