@@ -25,7 +25,7 @@ namespace regent::simulation {
 //     who has the promise gives it back, and says in each answer how long they bind it yet;
 //   - a lease rests on one round of its gateway, counted from the sending, whose granters win;
 //   - an incarnation that gave an epoch back never asks in it again, and while it
-//     could serve in it, gives it back by closing it only;
+//     could serve in it, gives it back by closing it only, or when it is drained;
 //   - a node that was told to close an epoch grants nothing more in it, until it restarts or is
 //     told to close a higher one;
 //   - a write carries the epoch of a live lease of the gateway that takes it.
@@ -35,7 +35,8 @@ class Checker {
   explicit Checker(const Topology& topology);
 
   // A gateway hands a question to the network, `sent` on its own clock; the first time counts.
-  void asked(GatewayId gateway, const Question& question, Instant sent);
+  // `drained`: it had stopped taking writes in this epoch, and none was left.
+  void asked(GatewayId gateway, const Question& question, Instant sent, bool drained = false);
   // A node starts; what it had in memory only is gone.
   void node_started(NodeId node);
   // A node's answer leaves, decided at `decided` on its own clock.

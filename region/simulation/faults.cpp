@@ -22,7 +22,12 @@ void Faults::end() {
   for (const Slow& slow : slow_) world_.network->slow_down(slow.from, slow.to, -slow.more);
   slow_.clear();
   world_.mischief = {};
-  for (const auto& gateway : processes_.gateways) gateway->set_backends_in_order(true);
+  for (const auto& gateway : processes_.gateways) {
+    gateway->set_backends_in_order(true);
+    if (!gateway->leaving()) continue;
+    gateway->crash();
+    gateway->start();
+  }
   for (const auto& node : processes_.nodes) node->set_disk_full(false);
 }
 
@@ -278,11 +283,13 @@ void Faults::lose_backends(Duration lasting) {
 }
 
 void Faults::operate(Duration lasting) {
-  switch (world_.random.below(6)) {
+  switch (world_.random.below(7)) {
     case 0:
       return scale(lasting);
     case 1:
       return pause_failover();
+    case 2:
+      return end_one(lasting);
     default:
       return switch_over();
   }
@@ -302,6 +309,19 @@ void Faults::switch_over() {
   std::size_t asked = world_.random.below(processes_.gateways.size());
   if (holder && coin()) asked = holder->gateway.value;
   processes_.gateways[asked]->switch_over(to, world_.up_to(3 * world_.topology.timing.lease));
+}
+
+// A gateway, most often one that leads, is told to end, and started again later.
+void Faults::end_one(Duration lasting) {
+  count(Kind::leaving);
+  const auto holder = world_.checker.holder(world_.schedule.now());
+  std::size_t told = world_.random.below(processes_.gateways.size());
+  if (holder && world_.random.below(4) > 0) told = holder->gateway.value;
+  GatewayProcess& gateway = *processes_.gateways[told];
+  gateway.leave(world_.up_to(2 * world_.topology.timing.lease), [this, &gateway, lasting] {
+    gateway.crash();
+    restart(gateway, lasting);
+  });
 }
 
 // One gateway is taken away for good, or for so long that its place is as good as new; never the

@@ -48,6 +48,7 @@ class Faults {
     deafness,
     paused_failover,
     scaling,
+    leaving,
     kinds
   };
   using Counts = std::array<std::uint64_t, static_cast<std::size_t>(Kind::kinds)>;
@@ -90,6 +91,7 @@ class Faults {
   void switch_over();
   void pause_failover();
   void scale(Duration lasting);
+  void end_one(Duration lasting);
 
   Process& random_process();
   bool coin() { return world_.random.below(2) == 0; }

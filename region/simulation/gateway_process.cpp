@@ -50,6 +50,7 @@ void GatewayProcess::started() {
   member_->set_backends(backends());
   route_ = {};
   writes_in_flight_ = 0;
+  drained_in_ = {};
   pending_wake_ = TrueInstant::max();
   world_.trace([&](auto& out) {
     out << world_.name(gateway_) << " starts as " << std::hex << (incarnation_.value & 0xffff)
@@ -60,6 +61,7 @@ void GatewayProcess::started() {
 
 void GatewayProcess::crashed() {
   member_.reset();
+  leaving_.reset();
   world_.checker.lease_ended(gateway_);
 }
 
@@ -107,6 +109,17 @@ void GatewayProcess::pause_failover(bool paused) {
       out << world_.name(gateway_) << " is told to " << (paused ? "pause" : "resume");
     });
     member_->set_paused(paused, now(), out_);
+    empty();
+    settle();
+  });
+}
+
+void GatewayProcess::leave(Duration limit, Schedule::Action ended) {
+  if (!alive() || leaving_) return;
+  leaving_ = {next_token_++, std::move(ended)};
+  run([this, limit] {
+    world_.trace([&](auto& out) { out << world_.name(gateway_) << " is told to end"; });
+    member_->leave(limit, leaving_->token, now(), out_);
     empty();
     settle();
   });
@@ -177,7 +190,8 @@ void GatewayProcess::tell_checker(const PeerMessage& message) {
   world_.trace([&](auto& out) {
     out << world_.name(gateway_) << " puts " << show(round->question, world_.topology);
   });
-  world_.checker.asked(gateway_, round->question, now());
+  const bool drained = round->question.epoch == drained_in_;
+  world_.checker.asked(gateway_, round->question, now(), drained);
   if (round->question.kind == QuestionKind::close && writes_in_flight_ > 0) {
     world_.checker.fail(world_.name(gateway_) + " gives its epoch back with writes in flight");
   }
@@ -209,6 +223,8 @@ void GatewayProcess::send_all(Outbox& out) {
     world_.trace([&](auto& line) {
       line << world_.name(gateway_) << " ends switchover: " << reply.message;
     });
+    if (!leaving_ || token != leaving_->token) continue;
+    later(Duration::zero(), [this] { world_.schedule.after(Duration::zero(), leaving_->ended); });
   }
 }
 
@@ -232,6 +248,7 @@ void GatewayProcess::publish(const Outbox& out) {
   const bool another = election.view().epoch != route_.epoch;
   const bool longer = end > route_.lease_end || another;
   const bool lost = end == Instant::min() && route_.lease_end != end;
+  if (lost && route_.draining && writes_in_flight_ == 0) drained_in_ = route_.epoch;
   route_ = {election.view().epoch, end, member_->draining()};
   if (lost) {
     world_.trace([&](auto& line) { line << world_.name(gateway_) << " holds no lease"; });

@@ -19,6 +19,9 @@ class GatewayProcess final : public Process {
   // Operators' wishes, put to this gateway.
   void switch_over(RegionId successor, Duration timeout);
   void pause_failover(bool paused);
+  // It is told to end, and calls `ended`, in no step of its own, when it has handed over.
+  void leave(Duration limit, Schedule::Action ended);
+  bool leaving() const { return leaving_.has_value(); }
   // A client's write; taken if the route allows it, and then under way to a backend for `lasting`.
   void write(Duration lasting);
 
@@ -60,6 +63,12 @@ class GatewayProcess final : public Process {
   Route route_;
   std::int64_t writes_in_flight_ = 0;
   std::uint64_t next_token_ = 1;
+  struct Leaving {
+    std::uint64_t token;
+    Schedule::Action ended;
+  };
+  std::optional<Leaving> leaving_;
+  Epoch drained_in_;  // the last epoch in which it had stopped taking writes, and none was left
   PauseRecord kept_;  // on disk
   RoundId told_;      // the question that the checker heard of last
   bool removed_ = false;

@@ -181,6 +181,16 @@ TEST_F(CheckerTest, SeesAHolderFreeItsVotes) {
   EXPECT_THAT(violation(), HasSubstr("a/g1 frees its votes"));
 }
 
+TEST_F(CheckerTest, AHolderThatIsDrainedMayFreeItsVotes) {
+  elect(0, 1);
+  Question release = ask(0, 1);
+  release.kind = QuestionKind::release;
+  checker_.asked(GatewayId{0}, release, kSent + kLease / 2, true);
+  EXPECT_EQ(violation(), "none");
+  checker_.asked(GatewayId{0}, ask(0, 1), kSent + kLease / 2);
+  EXPECT_THAT(violation(), HasSubstr("after it gave it back"));
+}
+
 TEST_F(CheckerTest, WhoAsksInAHigherEpochNeedsNoOlderPromise) {
   elect(0, 1);
   checker_.asked(GatewayId{0}, ask(0, 2), kSent);

@@ -92,7 +92,8 @@ void print_totals(const Totals& totals, const Arguments& arguments, double took)
                                            "switchovers",
                                            "deafness",
                                            "pauses of failover",
-                                           "gateways added or removed"};
+                                           "gateways added or removed",
+                                           "gateways told to end"};
   std::printf(
       "%llu clusters of %lld simulated seconds in %.1f s (%.0f a second): %llu things "
       "happened, %llu messages,\n%llu leases taken or prolonged, %llu changes of the "
