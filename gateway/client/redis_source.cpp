@@ -83,6 +83,7 @@ void RedisSource::tick_reader(Instant now) {
 
 void RedisSource::ask(Instant now) {
   asked_ = now;
+  earliest_ = now + kBreath;
   if (!reader_.is_open()) {
     if (const Status opened = reader_.open(); !opened.ok()) {
       return settle(opened.error().message, now);
@@ -135,7 +136,7 @@ void RedisSource::settle(std::string problem, Instant now) {
   } else {
     next_read_ = now + read_backoff_.next(random_);
   }
-  if (again_) next_read_ = now + kBreath;
+  if (again_) next_read_ = std::max(now, earliest_);
   again_ = false;
 }
 
@@ -143,7 +144,7 @@ void RedisSource::read_soon(Instant now) {
   if (asked_) {
     again_ = true;
   } else {
-    next_read_ = std::min(next_read_, now);
+    next_read_ = std::min(next_read_, std::max(now, earliest_));
   }
 }
 

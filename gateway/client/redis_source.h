@@ -71,6 +71,7 @@ class RedisSource {
   Duration left_{};               // of the route shown last
   bool again_ = false;            // something changed while it was under way
   Instant next_read_ = Instant::min();
+  Instant earliest_ = Instant::min();  // of the next read, whatever is announced
   Backoff read_backoff_;
 
   RedisLink subscriber_;

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
@@ -15,6 +16,9 @@
 
 namespace regent::client {
 namespace {
+
+// The clock of the lease counts through suspend; that of a wait does not.
+constexpr Duration kLongestSleep = std::chrono::seconds(1);
 
 Result<std::vector<Endpoint>> endpoints(const std::string& option,
                                         const std::vector<std::string>& texts) {
@@ -39,8 +43,10 @@ Result<FinderOptions> checked(const RouteClient::Options& options) {
   if (options.redis.empty() && options.gateways.empty()) {
     return invalid("redis, gateways: at least one address is needed");
   }
-  if (options.redis_timeout <= Duration{} || options.gateway_timeout <= Duration{}) {
-    return invalid("redis_timeout, gateway_timeout: must be longer than nothing");
+  for (const Duration timeout : {options.redis_timeout, options.gateway_timeout}) {
+    if (timeout <= Duration{} || timeout > RouteClient::kLongestTimeout) {
+      return invalid("redis_timeout, gateway_timeout: must be more than nothing, at most a minute");
+    }
   }
   auto redis = endpoints("redis", options.redis);
   if (!redis.ok()) return redis.error();
@@ -136,14 +142,15 @@ RouteView RouteClient::route() const {
 }
 
 Result<RouteView> RouteClient::wait(Duration limit, Epoch above) const {
-  const Instant end = boot_now() + limit;
+  const Instant begin = boot_now();
+  const Instant end = limit < kNever - begin ? begin + limit : kNever;
   std::unique_lock lock(shared_->mutex);
   while (true) {
     RouteView view = route();
     if (view && view->epoch > above) return view;
     const Instant now = boot_now();
     if (now >= end) break;
-    shared_->changed.wait_for(lock, end - now);
+    shared_->changed.wait_for(lock, std::min(end - now, kLongestSleep));
   }
   const std::string wanted =
       above == Epoch{} ? "no route" : "no route above epoch " + std::to_string(above.value);

@@ -55,6 +55,7 @@ struct RouteClientState {
 class RouteClient {
  public:
   static constexpr std::size_t kMaxServers = 64;  // of each kind
+  static constexpr Duration kLongestTimeout = std::chrono::minutes(1);
 
   struct Options {
     std::string cluster;                // name of the cluster, as in its topology
@@ -62,7 +63,7 @@ class RouteClient {
     std::vector<std::string> gateways;  // HOST:PORT of admin APIs; asked in this order
     std::string ca_file;                // PEM, the cluster's ca.crt; needed with gateways
     // Of one reply of Redis (or to connect to it), and of one question to a gateway with all it
-    // takes. Longer than the round trips: one for Redis, three for a gateway.
+    // takes. Longer than the round trips: one for Redis, three for a gateway; at most a minute.
     Duration redis_timeout = std::chrono::milliseconds(200);
     Duration gateway_timeout = std::chrono::seconds(1);
     // Called on the client's thread after each change of epoch, primary or gateways, with the route

@@ -68,15 +68,19 @@ TEST_F(GatewayRouteTest, AnswersWhenRedisIsDownEmptyOrSilent) {
   silent.thaw();
 }
 
-TEST_F(GatewayRouteTest, IsAskedWhenRedisIsLate) {
+TEST_F(GatewayRouteTest, IsAskedBeforeTheRouteIsGoneWhenRedisIsLate) {
   RedisServer redis;
-  write_by_hand(redis, 7, "us-east", seconds(3));  // and nobody renews it
-  const auto client = start(to({here()}, {redis.address()}));
+  std::atomic<int> changes{0};
+  RouteClient::Options options = to({here()}, {redis.address()});
+  options.on_change = [&](const RouteView&) { ++changes; };
+  write_by_hand(redis, 7, "us-east", seconds(5));  // and nobody renews it
+  const auto client = start(std::move(options));
   ASSERT_TRUE(client->wait(seconds(20)).ok());
   ASSERT_TRUE(test::eventually([&] {
     const RouteView view = client->route();
-    return view && view.ends() > boot_now() + seconds(5);
+    return view && view.ends() > boot_now() + seconds(20);
   }));
+  EXPECT_EQ(changes, 1);
 }
 
 TEST_F(GatewayRouteTest, IsLeftAloneWhileRedisHelps) {
@@ -186,7 +190,9 @@ TEST(RouteClientOptionsTest, AreChecked) {
   EXPECT_EQ(refusal([](auto& o) { o.redis = std::vector<std::string>(65, "a:1"); }),
             "redis: at most 64 addresses");
   EXPECT_EQ(refusal([](auto& o) { o.redis_timeout = {}; }),
-            "redis_timeout, gateway_timeout: must be longer than nothing");
+            "redis_timeout, gateway_timeout: must be more than nothing, at most a minute");
+  EXPECT_EQ(refusal([](auto& o) { o.gateway_timeout = Duration::max(); }),
+            "redis_timeout, gateway_timeout: must be more than nothing, at most a minute");
   EXPECT_EQ(refusal([](auto& o) { o.gateways = {"a:1"}; }).substr(0, 8), "ca_file:");
   EXPECT_EQ(refusal([](auto& o) {
               o.gateways = {"a:1"};
