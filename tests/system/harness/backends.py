@@ -1,17 +1,24 @@
 """Backends made by the test itself, which do what they are told: also what no good backend does."""
 import contextlib
+import fcntl
 import json
 import socket
+import struct
+import termios
 import threading
 
 from .cluster import Cluster
+from .wait import await_
 
 HEAD_BYTES = 1 << 16
 PIECE_BYTES = 1 << 16
 
 
 class Request:
-    """What arrived of one request. `name` is the last part of its path."""
+    """What arrived of one request, and over which Connection. `name` is the last part of its
+    path."""
+
+    connection = None
 
     def __init__(self, head):
         lines = head.decode("latin-1").split("\r\n")
@@ -43,6 +50,7 @@ class Connection:
             if request.path == "/health":
                 self.answer(200, b"{}")
                 continue
+            request.connection = self
             with self.backend.lock:
                 self.backend.requests.append(request)
             if self.backend.behaviour(self, request) is CLOSE:
@@ -106,6 +114,12 @@ class Connection:
     def send(self, data):
         self.sock.sendall(data)
 
+    def await_delivered(self):
+        """Waits until the other side's kernel has all that was sent."""
+        def delivered():
+            return struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0] == 0
+        await_(delivered, what="what was sent has arrived", interval=0.001)
+
     def answer(self, status, body, *headers):
         lines = [f"HTTP/1.1 {status} Answer", f"Content-Length: {len(body)}", *headers, "", ""]
         self.send("\r\n".join(lines).encode() + body)
@@ -128,7 +142,7 @@ def good(connection, request):
 class Backend:
     """Listens at an address of a region. `behaviour(connection, request)` is called in a thread of
     the connection for everything but GET /health, and may be changed at any time. `requests` are
-    those whose head arrived, in order, also over connections that are gone; `dropped` is for what
+    those whose head arrived, in order, also over connections that are gone; `counted` is for what
     behaviours count."""
 
     def __init__(self, network, region, address):
@@ -138,7 +152,7 @@ class Backend:
         self.address = (host, int(port))
         self.behaviour = good
         self.requests = []
-        self.dropped = 0
+        self.counted = 0
         self.lock = threading.Lock()
         self.listener = None
         self.connections = set()

@@ -1,4 +1,5 @@
-"""The base of the system tests: one cluster a test, and its last words when the test fails."""
+"""The base of the system tests: one cluster a test (or a class), and its last words when the test
+fails."""
 import sys
 import unittest
 
@@ -14,11 +15,16 @@ class ClusterTest(unittest.TestCase):
     cluster = None
     network = Network
     cluster_class = Cluster
+    one_cluster = False  # for all tests of the class, which leave it as they found it
 
     def make_cluster(self, described=None):
         """A cluster with certificates, nothing started."""
         self.cluster = self.cluster_class(described or topology(), self.network)
-        self.addCleanup(self.cluster.close)
+        if self.one_cluster:
+            type(self).cluster = self.cluster
+            self.addClassCleanup(self.cluster.close)
+        else:
+            self.addCleanup(self.cluster.close)
         return self.cluster.create_certs()
 
     def start_cluster(self, described=None, primary="us-east"):
