@@ -148,7 +148,9 @@ void Election::still_pending(const Round& round, Instant now) {
     auto& follower = std::get<Follower>(role_);
     follower.look_at = std::min(follower.look_at, now + config_.jitter() / 2);
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
-    if (round.refused) candidate->give_up = std::min(candidate->give_up, now + config_.stagger());
+    if (!round.refused) return;
+    const Instant patience = std::max(now, candidate->answers_due) + config_.stagger();
+    candidate->give_up = std::min(candidate->give_up, patience);
   }
 }
 
@@ -197,8 +199,9 @@ void Election::send_probe(Instant now, Output& output) {
 
 void Election::probe_won(const Round& round, Instant now, Output& output) {
   const Epoch epoch = round.question.epoch;
+  const Duration round_trip = now - round.sent;
   if (joining()) {
-    if (epoch == highest_ && eligible_) become_candidate(epoch, now, output);
+    if (epoch == highest_ && eligible_) become_candidate(epoch, round_trip, now, output);
     return;
   }
   if (epoch.value != highest_.value + 1) {  // learned of a higher one meanwhile: probe that
@@ -207,7 +210,7 @@ void Election::probe_won(const Round& round, Instant now, Output& output) {
   }
   free_since_ = std::min(free_since_, now);
   if (may_stand(now) && now >= turn_at()) {
-    become_candidate(epoch, now, output);
+    become_candidate(epoch, round_trip, now, output);
   } else {
     schedule_probe(now);
   }
@@ -303,7 +306,7 @@ void Election::lapse(Epoch epoch, Instant now, Output& output) {
     send_probe(now, output);
     return;
   }
-  role_ = Candidate{epoch, give_up, true};
+  role_ = Candidate{epoch, give_up, true, give_up};
   output.changed = true;
 }
 
@@ -314,10 +317,11 @@ void Election::become_follower(Instant now, Duration pause, Output& output) {
   output.changed = true;
 }
 
-void Election::become_candidate(Epoch epoch, Instant now, Output& output) {
+// `round_trip`: to the nodes that win, zero when it is not known.
+void Election::become_candidate(Epoch epoch, Duration round_trip, Instant now, Output& output) {
   CHECK(epoch > released_);
   rounds_.clear();
-  role_ = Candidate{epoch, now + config_.election_window, epoch == highest_};
+  role_ = Candidate{epoch, now + config_.election_window, epoch == highest_, now + round_trip};
   highest_ = std::max(highest_, epoch);
   supporter_ = config_.region;
   output.changed = true;
@@ -409,7 +413,7 @@ Election::Output Election::handed_over(Epoch epoch, RegionId successor, Instant 
   if (successor != config_.region) {
     not_before_ = std::max(not_before_, now + config_.lease);
   } else if (eligible_) {
-    become_candidate(Epoch{highest_.value + 1}, now, output);
+    become_candidate(Epoch{highest_.value + 1}, Duration::zero(), now, output);
   }
   return output;
 }

@@ -116,7 +116,8 @@ class Election {
   struct Candidate {
     Epoch epoch;
     Instant give_up;
-    bool joins = false;  // an epoch that its region has won, or may have
+    bool joins;           // an epoch that its region has won, or may have
+    Instant answers_due;  // as far as known: those to the probe before took as long
   };
   struct Holder {
     Epoch epoch;
@@ -157,7 +158,7 @@ class Election {
 
   void lapse(Epoch epoch, Instant now, Output& output);
   void become_follower(Instant now, Duration pause, Output& output);
-  void become_candidate(Epoch epoch, Instant now, Output& output);
+  void become_candidate(Epoch epoch, Duration round_trip, Instant now, Output& output);
   void step_down(Instant now, Output& output);
   void send_release(Epoch epoch, Instant now, Output& output);
 

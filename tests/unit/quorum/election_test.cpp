@@ -152,6 +152,23 @@ TEST_F(ElectionTest, ARefusedCandidateDoesNotWaitForTheSilentOnes) {
   EXPECT_EQ(election_.role(), Election::Role::follower);
 }
 
+// One refuses at once, whatever it is asked; the two that win are further away than a stagger.
+TEST_F(ElectionTest, ARefusalFromNearDoesNotCutOffTheGrantsFromFar) {
+  election_.set_standing(true, 0, now_);
+  const Question probe = next_question();
+  answer(refused(probe, 1, Verdict::failed, Epoch{}, kNoRegion, Duration::zero()));
+  const Duration round_trip = kLease / 5;
+  wait(round_trip);
+  grant(probe);
+  ASSERT_EQ(election_.role(), Election::Role::candidate);
+  const Question asked = question_;
+  answer(refused(asked, 1, Verdict::failed, Epoch{}, kNoRegion, Duration::zero()));
+  EXPECT_GT(election_.next_deadline(), now_ + round_trip);
+  wait(round_trip);
+  grant(asked);
+  EXPECT_EQ(election_.role(), Election::Role::holder);
+}
+
 TEST_F(ElectionTest, AFollowerComesBackAtItsTurnThoughSomebodyIsSilent) {
   election_.set_standing(true, 0, now_);
   const Question probe = next_question();
