@@ -1,209 +1,199 @@
-"""CPU per proxied request: Regent's data plane, HAProxy (HTTP mode) and nginx, in turn, with one
-worker each, in front of the same small backend.
+#!/usr/bin/python3
+"""What a proxied request costs: Regent beside HAProxy and nginx, in turn, in one run.
 
-    tests/bench/proxy.py [--seconds 4] [--rounds 5] [--connections 64]
+    tests/bench/proxy.py [--quick] [--rounds 5] [--seconds 2] [--only tls,forward] [--threads 1]
+                         [--rate 4000] [--json FILE]
 
-The load is wrk over keep-alive connections. CPU is the user and system time of the proxy's process
-during the run, from /proc, divided by the answered requests. Everything listens on 127.0.91.x.
+Every case is measured once a round for each proxy, then the next round begins; the table shows
+medians with the smallest and largest value, and shares of medians. The proxies run on the same
+cores (--threads of them), the backend and the load on the others, with one backend for all. CPU is
+that of the proxy's processes, and requests are counted at the backend, both within the same window
+behind a warm-up. As much as goes: each connection asks again once it is answered. At a fixed rate:
+h2load's latencies, from request to answer; it sends late when it is late itself, so look at the
+achieved rate, too. Everything listens on 127.0.91.x.
 """
-
 import argparse
+import collections
+import dataclasses
+import json
 import os
-import pathlib
-import re
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-ORIGIN, PROXY = "127.0.91.1", "127.0.91.2"
-BODY = "0123456789" * 6
-
-NGINX_ORIGIN = """daemon off; worker_processes 1; error_log stderr crit; pid {dir}/origin.pid;
-events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
-  client_body_temp_path {dir}/ob; proxy_temp_path {dir}/op; fastcgi_temp_path {dir}/of;
-  uwsgi_temp_path {dir}/ou; scgi_temp_path {dir}/os;
-  server {{ listen {host}:{port}; location / {{ return 200 "{body}"; }} }} }}
-"""
-NGINX_PROXY = """daemon off; worker_processes 1; error_log stderr crit; pid {dir}/proxy.pid;
-events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
-  client_body_temp_path {dir}/pb; proxy_temp_path {dir}/pp; fastcgi_temp_path {dir}/pf;
-  uwsgi_temp_path {dir}/pu; scgi_temp_path {dir}/ps;
-  upstream origin {{ server {origin}; keepalive 256; keepalive_requests 1000000000; }}
-  server {{ listen {host}:{port};
-    location / {{ proxy_pass http://origin; proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme; }} }} }}
-"""
-HAPROXY = """global
-  nbthread 1
-  maxconn 4096
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  option forwardfor
-frontend clients
-  bind {host}:{port}
-  http-request set-header X-Forwarded-Proto http
-  default_backend origin
-backend origin
-  http-reuse always
-  server one {origin}
-"""
+from proxies import load, servers, system
 
 
-def free_ports(host, count):
-    """Ports of `host` that are free next to each other."""
-    while True:
-        with socket.socket() as first:
-            first.bind((host, 0))
-            port = first.getsockname()[1]
-        if port + count > 65535:
-            continue
-        try:
-            for number in range(port, port + count):
-                with socket.socket() as probe:
-                    probe.bind((host, number))
-            return port
-        except OSError:
-            continue
+@dataclasses.dataclass(frozen=True)
+class Case:
+    entry: str  # plain, tls, h2, tcp, forward
+    body: str
+    connections: int
+
+    def __str__(self):
+        names = {"plain": "HTTP/1.1", "tls": "HTTP/1.1 over TLS", "h2": "HTTP/2 over TLS",
+                 "tcp": "TCP", "forward": "to another region"}
+        return f"{names[self.entry]}, {self.body}B, {self.connections} connections"
 
 
-def wait_until_open(host, port, process):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            sys.exit(f"proxy.py: {process.args[0]} ended with status {process.returncode}")
-        try:
-            with socket.create_connection((host, port), timeout=1) as probe:
-                probe.sendall(b"GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
-                if b" 200 " in probe.recv(64):
-                    return
-        except OSError:
-            pass
-        time.sleep(0.02)
-    sys.exit(f"proxy.py: {process.args[0]} does not answer at {host}:{port}")
+OURS = "regent"
+ENTRIES = ("plain", "tls", "h2", "forward", "tcp")
+CASES = [Case(entry, body, connections) for entry in ENTRIES
+         for body, connections in (("60", 1), ("60", 64), ("60", 1000), ("10k", 64), ("1M", 64))]
+QUICK = [Case("plain", "60", 64), Case("tls", "60", 64), Case("h2", "60", 64),
+         Case("forward", "60", 64), Case("tcp", "60", 64), Case("plain", "1M", 64)]
+FIXED = [Case(entry, body, 64) for entry in ENTRIES for body in ("60", "10k")]
 
-
-def children(pid):
-    try:
-        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(child) for child in text.split()]
-
-
-def cpu_seconds(pid):
-    """User and system time of a process and its children, so far."""
-    ticks = 0
-    for one in [pid, *children(pid)]:
-        fields = pathlib.Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+GOALS = {  # of ratios of medians: (case, what): (other, at most)
+    (Case("plain", "60", 64), "cpu_us"): {"haproxy": 0.85, "nginx": 1.0},
+    (Case("plain", "60", 64), "p99"): {"haproxy": 1.0},
+}
 
 
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="regent-bench-"))
-        self.processes = []
+        self.folder = tempfile.mkdtemp(prefix="regent-bench-")
+        own, rest = system.split_cores(options.threads)
+        system.allow_many_files()
+        self.backend, self.proxies = None, []
+        try:
+            certs = servers.make_certificates(self.folder)
+            self.backend = servers.Backend(self.folder, rest)
+            for kind in (servers.HaProxy, servers.Nginx, servers.Regent):
+                self.proxies.append(kind(self.folder, own, options.threads, self.backend, certs))
+        except BaseException:
+            self.close()
+            raise
+        self.load = load.Load(self.backend, rest, self.folder)
+        self.entries = {proxy.name: proxy.entries() for proxy in self.proxies}
+        self.results = collections.defaultdict(list)  # (case, fixed, proxy): results
 
     def close(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in self.processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for proxy in self.proxies:
+            system.end(proxy.processes + proxy.second)
+        if self.backend is not None:
+            system.end(self.backend.processes)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def launch(self, *command):
-        process = subprocess.Popen([str(part) for part in command], stderr=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL)
-        self.processes.append(process)
-        return process
+    def run(self, cases, fixed):
+        for number in range(self.options.rounds):
+            for case, at_rate in [(case, False) for case in cases] + [(case, True)
+                                                                      for case in fixed]:
+                for proxy in self.proxies:
+                    if case.entry in self.entries[proxy.name]:
+                        print(f"\r\033[Kround {number + 1}: {case}, {proxy.name}", end="",
+                              file=sys.stderr, flush=True)
+                        self.results[case, at_rate, proxy.name].append(
+                            self.measure(proxy, case, at_rate))
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
-    def write(self, name, text):
-        path = self.folder / name
-        path.write_text(text)
-        return path
+    def measure(self, proxy, case, at_rate):
+        entry = "tls" if case.entry == "h2" else case.entry
+        arguments = (proxy.workers(entry), proxy.url(entry, case.body), case.entry,
+                     case.connections, self.options.seconds)
+        if at_rate:
+            return self.load.fixed(*arguments, self.options.rate)
+        return self.load.closed(*arguments)
 
-    def start(self):
-        port = free_ports(ORIGIN, 1)
-        origin = f"{ORIGIN}:{port}"
-        config = self.write("origin.conf", NGINX_ORIGIN.format(
-            dir=self.folder, host=ORIGIN, port=port, body=BODY))
-        nginx, haproxy = shutil.which("nginx") or "/usr/sbin/nginx", shutil.which("haproxy")
-        process = self.launch(nginx, "-p", self.folder, "-c", config)
-        wait_until_open(ORIGIN, port, process)
+    def of(self, case, at_rate, name, what):
+        return [getattr(result, what) for result in self.results[case, at_rate, name]]
 
-        base = free_ports(PROXY, 4)
-        regent = self.launch(self.options.binary, PROXY, base, ORIGIN, port, self.folder / "certs")
-        other = self.write("haproxy.conf", HAPROXY.format(host=PROXY, port=base + 2, origin=origin))
-        haproxy = self.launch(haproxy or "/usr/sbin/haproxy", "-q", "-f", other)
-        config = self.write("proxy.conf", NGINX_PROXY.format(
-            dir=self.folder, host=PROXY, port=base + 3, origin=origin))
-        nginx = self.launch(nginx, "-p", self.folder, "-c", config)
-        proxies = {"regent": (regent, base), "haproxy": (haproxy, base + 2),
-                   "nginx": (nginx, base + 3)}
-        for process, port in proxies.values():
-            wait_until_open(PROXY, port, process)
-        return proxies
+    def median(self, *key):
+        values = self.of(*key)
+        return statistics.median(values) if values else None
 
-    def measure(self, process, port):
-        """(microseconds of CPU per request, requests per second)"""
-        before = cpu_seconds(process.pid)
-        run = subprocess.run(
-            ["wrk", "-t1", f"-c{self.options.connections}", f"-d{self.options.seconds}",
-             f"http://{PROXY}:{port}/"], capture_output=True, text=True, check=True)
-        used = cpu_seconds(process.pid) - before
-        if "Non-2xx" in run.stdout or "Socket errors" in run.stdout:
-            sys.exit(f"proxy.py: not every request was answered well:\n{run.stdout}")
-        requests = int(re.search(r"(\d+) requests in", run.stdout).group(1))
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", run.stdout).group(1))
-        return used / requests * 1e6, rate
+
+def spread(values, digits):
+    low, middle, high = (f"{value:,.{digits}f}" for value in
+                         (min(values), statistics.median(values), max(values)))
+    return f"{middle} ({low}–{high})" if len(values) > 1 else middle
+
+
+def share(bench, case, at_rate, what, other):
+    """Regent's median as a share of the other's, with the goal if there is one."""
+    ours, theirs = (bench.median(case, at_rate, name, what) for name in (OURS, other))
+    if other == OURS or not ours or not theirs:
+        return ""
+    if what == "rate" and case.body == "1M":
+        return f"{ours / theirs:.2f} (goal ≥ 1.00)"
+    goal = GOALS.get((case, what), {}).get(other)
+    return f"{ours / theirs:.2f}" + (f" (goal ≤ {goal:.2f})" if goal else "")
+
+
+def print_table(bench, cases, at_rate, columns):
+    """columns: (field of the result, heading, digits behind the point, whether with a share)"""
+    headings = ["case", "proxy"]
+    for _, heading, _, shared in columns:
+        headings += [heading] + (["Regent is"] if shared else [])
+    print("| " + " | ".join(headings) + " |\n|" + "---|" * len(headings))
+    for case in cases:
+        for proxy in bench.proxies:
+            if not bench.of(case, at_rate, proxy.name, "rate"):
+                continue
+            cells = [str(case), proxy.name]
+            for what, _, digits, shared in columns:
+                cells.append(spread(bench.of(case, at_rate, proxy.name, what), digits))
+                if shared:
+                    cells.append(share(bench, case, at_rate, what, proxy.name))
+            print("| " + " | ".join(cells) + " |")
+
+
+def save(bench, path):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump([{"case": str(case), "fixed_rate": at_rate, "proxy": name,
+                    "results": [dataclasses.asdict(result) for result in results]}
+                   for (case, at_rate, name), results in bench.results.items()], file, indent=1)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one short round of a few cases")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--rate", type=int, default=4000)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", help=f"of {','.join(ENTRIES)}")
+    parser.add_argument("--connections", type=int, help="only the cases with so many")
+    parser.add_argument("--body", choices=servers.BODIES, help="only the cases of this size")
+    parser.add_argument("--json", help="writes all values to this file")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.seconds = options.seconds or (0.5 if options.quick else 2)
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--binary", default=ROOT / "build/release/tests/proxy_gateway")
-    bench = Bench(parser.parse_args())
+    options = parse()
+
+    def wanted(case):
+        return (not options.only or case.entry in options.only.split(",")) and \
+            options.connections in (None, case.connections) and options.body in (None, case.body)
+    cases = [case for case in (QUICK if options.quick else CASES) if wanted(case)]
+    fixed = [case for case in (FIXED[:1] if options.quick else FIXED) if wanted(case)]
+    bench = Bench(options)
     try:
-        proxies = bench.start()
-        cpu = {name: [] for name in proxies}
-        rates = {name: [] for name in proxies}
-        for _ in range(bench.options.rounds):
-            for name, (process, port) in proxies.items():
-                used, rate = bench.measure(process, port)
-                cpu[name].append(used)
-                rates[name].append(rate)
+        bench.run(cases, fixed)
     finally:
         bench.close()
-    print(f"CPU per proxied request: {len(BODY)} bytes, keep-alive, {bench.options.connections} "
-          f"connections, {bench.options.rounds} rounds of {bench.options.seconds} s in turn")
-    print(f"{'proxy':10} {'median us':>10} {'min us':>8} {'max us':>8} {'median req/s':>13}")
-    for name, values in cpu.items():
-        print(f"{name:10} {statistics.median(values):10.1f} {min(values):8.1f} {max(values):8.1f} "
-              f"{statistics.median(rates[name]):13.0f}")
-    ours = statistics.median(cpu["regent"])
-    for name in ("haproxy", "nginx"):
-        print(f"regent / {name}: {ours / statistics.median(cpu[name]):.2f}")
+    print(f"Proxies: {system.machine()}; {options.threads} core(s) for the proxy, "
+          f"{options.rounds} round(s) of {options.seconds} s in turn, median (smallest–largest); "
+          f"load average {os.getloadavg()[0]:.1f}")
+    missing = [entry for entry in ENTRIES if entry not in bench.entries[OURS]]
+    if missing:
+        print(f"Regent does not offer here: {', '.join(missing)}")
+    print("\nAs much as goes:\n")
+    print_table(bench, cases, False, (("cpu_us", "µs of CPU per request", 1, True),
+                                      ("rate", "requests/s", 0, True)))
+    if fixed:
+        print(f"\nAt {options.rate:,} requests/s, latencies in µs:\n")
+        print_table(bench, fixed, True, (("cpu_us", "µs of CPU per request", 1, True),
+                                         ("rate", "requests/s", 0, False), ("p50", "p50", 0, False),
+                                         ("p99", "p99", 0, True), ("p999", "p99.9", 0, True)))
+    if options.json:
+        save(bench, options.json)
+    print("again: tests/bench/proxy.py" + "".join(f" {word}" for word in sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -1,70 +1,64 @@
-// Only the data plane of a gateway, with a route that never changes: for measuring what one
-// proxied request costs without a cluster around it (tests/bench/proxy.py).
-//   proxy_gateway HOST PORT BACKEND_HOST BACKEND_PORT FOLDER
-// FOLDER gets development certificates; the forward port is PORT + 1.
+// Only the data plane of a gateway, with a route that never changes: for measuring what a proxied
+// request costs without a cluster around it (tests/bench/proxy.py, tests/bench/connections.py).
+//   proxy_gateway TOPOLOGY REGION GATEWAY CERTS
+// The topology's first region is the primary for ever. The certificates are those of
+// `regent certs create`.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "gateway/data_plane.h"
-#include "security/certificate_folder.h"
 #include "security/credentials.h"
+#include "topology/load.h"
 
 namespace {
-
-regent::Topology one_region(const std::string& host, std::uint16_t port,
-                            const std::string& backend_host, std::uint16_t backend_port) {
-  regent::Topology topology;
-  topology.cluster = "bench";
-  topology.regions.resize(1);
-  topology.regions[0].name = "here";
-  topology.gateways.push_back(
-      {regent::RegionId{0}, "gw1", host, 0, static_cast<std::uint16_t>(port + 1), 0});
-  regent::Service service;
-  service.name = "bench";
-  service.port = port;
-  service.backends = {{{backend_host, backend_port}}};
-  topology.services.push_back(service);
-  return topology;
-}
 
 int fail(const std::string& why) {
   std::fprintf(stderr, "proxy_gateway: %s\n", why.c_str());
   return EXIT_FAILURE;
 }
 
+regent::Route route_for_ever(const regent::Topology& topology, regent::RegionId own) {
+  regent::Route route;
+  route.epoch = regent::Epoch{1};
+  route.primary = regent::RegionId{0};
+  route.known_until = regent::kNever;
+  route.quorum = true;
+  if (own == route.primary) {
+    route.serve_until = regent::kNever;
+  } else {
+    route.forward_to = topology.region(route.primary).gateways;
+  }
+  return route;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return fail("needs HOST PORT BACKEND_HOST BACKEND_PORT FOLDER");
+  if (argc != 5) return fail("needs TOPOLOGY REGION GATEWAY CERTS");
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGTERM);
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 
-  const auto port = static_cast<std::uint16_t>(std::stoi(argv[2]));
-  const regent::Topology topology =
-      one_region(argv[1], port, argv[3], static_cast<std::uint16_t>(std::stoi(argv[4])));
-  const regent::Identity self{"bench", regent::IdentityRole::gateway, "here", "gw1"};
-  const auto made = regent::create_certificate_folder(argv[5], "bench", {{self, {argv[1]}}}, 1);
-  if (!made) return fail(made.error().message);
-  auto credentials = regent::Credentials::load(regent::credential_files(argv[5], self), self);
+  const regent::LoadedTopology loaded = regent::load_topology(argv[1]);
+  if (!loaded.errors.empty()) return fail(loaded.errors.front().message());
+  const regent::Topology& topology = loaded.topology;
+  const auto region = topology.find_region(argv[2]);
+  if (!region) return fail(std::string("no such region: ") + argv[2]);
+  const auto gateway = topology.find_gateway(*region, argv[3]);
+  if (!gateway) return fail(std::string("no such gateway: ") + argv[3]);
+  const regent::Identity self{topology.cluster, regent::IdentityRole::gateway, argv[2], argv[3]};
+  auto credentials = regent::Credentials::load(regent::credential_files(argv[4], self), self);
   if (!credentials) return fail(credentials.error().message);
 
   regent::RouteCell cell;
-  regent::Route route;
-  route.epoch = regent::Epoch{1};
-  route.primary = regent::RegionId{0};
-  route.serve_until = regent::kNever;
-  route.known_until = regent::kNever;
-  route.quorum = true;
-  cell.publish(route);
+  cell.publish(route_for_ever(topology, *region));
   regent::WritesInFlight writes;
   regent::NullRequestObserver observer;
-  regent::DataPlane data_plane(topology, regent::GatewayId{0}, cell, writes, **credentials,
-                               observer);
+  regent::DataPlane data_plane(topology, *gateway, cell, writes, **credentials, observer);
   if (const regent::Status status = data_plane.start(); !status) {
     return fail(status.error().message);
   }
