@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Memory for connections: Regent beside HAProxy and nginx, and whether it grows.
 
-    tests/bench/connections.py [--idle 10000] [--busy 1000] [--churn 20] [--only regent]
+    tests/bench/connections.py [--short] [--idle 10000] [--busy 1000] [--churn 20] [--only regent]
 
 Idle: each connection has had one request answered and stays open; the memory is what the proxy's
 processes have more than before (proportional set size), by connection. Busy: all connections ask as
@@ -133,40 +133,57 @@ def measure_churn(proxy, seconds, cores):
     return [f"{requests + breakers.count:,}", mib(rest[0]), mib(max(rest)), mib(settle(proxy))]
 
 
-def measure(proxy, options, cores):
-    cells = [mib(settle(proxy))]
-    # The busy ones first: what the idle ones leave behind would serve them, too.
-    for entry in ("plain", "tls"):
-        cells.append(measure_busy(proxy, entry, options.busy, cores))
-    for entry in ("plain", "tls"):
-        cells.append(measure_idle(proxy, entry, options.idle))
-    return cells + (measure_churn(proxy, options.churn, cores) if options.churn else ["–"] * 4)
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.folder = tempfile.mkdtemp(prefix="regent-bench-")
+        self.own, self.rest = system.split_cores(1)
+        self.backend = None
+
+    def __enter__(self):
+        self.certs = servers.make_certificates(self.folder)
+        self.backend = servers.Backend(self.folder, self.rest)
+        return self
+
+    def __exit__(self, *_):
+        if self.backend is not None:
+            system.end(self.backend.processes)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def fresh(self, kind, measure, *arguments):
+        """What measure() finds of a proxy just started: memory that an earlier measurement left
+        behind would serve the next one, too."""
+        proxy = kind(self.folder, self.own, 1, self.backend, self.certs)
+        try:
+            return measure(proxy, *arguments)
+        finally:
+            system.end(proxy.processes + proxy.second)
+
+    def row(self, kind):
+        options = self.options
+        cells = [kind.name, self.fresh(kind, lambda proxy: mib(settle(proxy)))]
+        for entry in ("plain", "tls"):
+            cells.append(self.fresh(kind, measure_busy, entry, options.busy, self.rest))
+        for entry in ("plain", "tls"):
+            cells.append(self.fresh(kind, measure_idle, entry, options.idle))
+        if not options.churn:
+            return cells + ["–"] * 4
+        return cells + self.fresh(kind, measure_churn, options.churn, self.rest)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="no churn")
     parser.add_argument("--idle", type=int, default=10_000)
     parser.add_argument("--busy", type=int, default=1_000)
     parser.add_argument("--churn", type=float, default=20)
     parser.add_argument("--only", choices=("haproxy", "nginx", "regent"))
     options = parser.parse_args()
+    options.churn = 0 if options.short else options.churn
     system.allow_many_files()
-    own, rest = system.split_cores(1)
-    folder = tempfile.mkdtemp(prefix="regent-bench-")
-    rows, started, backend = [], [], None
-    try:
-        certs = servers.make_certificates(folder)
-        backend = servers.Backend(folder, rest)
-        for kind in (servers.HaProxy, servers.Nginx, servers.Regent):
-            if options.only in (None, kind.name):
-                started.append(kind(folder, own, 1, backend, certs))
-                rows.append([kind.name] + measure(started[-1], options, rest))
-    finally:
-        for proxy in started:
-            system.end(proxy.processes + proxy.second)
-        if backend is not None:
-            system.end(backend.processes)
-        shutil.rmtree(folder, ignore_errors=True)
+    with Bench(options) as bench:
+        rows = [bench.row(kind) for kind in (servers.HaProxy, servers.Nginx, servers.Regent)
+                if options.only in (None, kind.name)]
     print(f"Connections: {system.machine()}; memory by connection, {options.idle} idle and "
           f"{options.busy} busy ones; {options.churn:.0f} s of churn\n")
     print("| proxy | at the start | busy, plain | busy, TLS | idle, plain | idle, TLS "

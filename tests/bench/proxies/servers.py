@@ -15,6 +15,8 @@ import ssl
 import subprocess
 import sys
 
+from harness.proxies import free_ports
+
 from . import system
 
 BACKEND, PROXY, OTHER = "127.0.91.1", "127.0.91.2", "127.0.91.3"
@@ -118,7 +120,7 @@ class Backend:
     """nginx with answers of BODIES at /60, /10k and /1M; counts what it is asked."""
 
     def __init__(self, folder, cores):
-        self.port, self.count_port = system.free_ports(BACKEND, 2)
+        self.port, self.count_port = free_ports(BACKEND, 2)
         self.address = f"{BACKEND}:{self.port}"
         files = pathlib.Path(folder) / "files"
         files.mkdir()
@@ -155,7 +157,7 @@ class Proxy:
     def __init__(self, folder, cores, threads, backend, certs):
         names = ("plain", "tls", "tcp", "forward", "inner", "peer", "admin", "node")
         self.folder, self.cores, self.backend, self.certs = folder, cores, backend, certs
-        self.ports = dict(zip(names, system.free_ports(PROXY, len(names))))
+        self.ports = dict(zip(names, free_ports(PROXY, len(names))))
         self.values = dict(
             self.ports, folder=folder, threads=threads, connections=MAX_CONNECTIONS, host=PROXY,
             backend=backend.address, certs=certs, public=f"{certs}/public")

@@ -39,15 +39,6 @@ def allow_many_files():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def free_ports(host, count):
-    """Ports of `host` that are free at the moment, all different."""
-    sockets = [socket.create_server((host, 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
-
-
 def launch(command, cores, log):
     """A process on these cores alone."""
     with open(log, "ab") as file:
