@@ -11,6 +11,8 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/StreamSocket.h>
 
+#include "region/send_queue.h"
+
 namespace regent {
 namespace {
 
@@ -45,35 +47,35 @@ class BackendConnection final : public Upstream, private SocketHandler {
     }
     fd_ = socket_.impl()->sockfd();
     peer_ = to;
-    loop_.watch(socket_, *this, true, true);
+    loop_.watch(socket_, *this, false, true);
     return Done{};
   }
 
   bool send(std::string_view data) override {
     if (!connected_ || !queue_.empty()) {
-      queue_.append(data);
+      queue_.push(data);
       return true;
     }
     const SendResult result = send_now(data);
     if (result.fenced) return false;
-    if (result.sent < data.size() && !broken_) {
-      queue_.assign(data.substr(result.sent));
+    if (result.sent < data.size()) {
+      if (!broken_) queue_.push(data.substr(result.sent));
       watch();
     }
     return true;
   }
+  std::size_t queued_bytes() const override { return queue_.size(); }
+  void pause_reading() override { set_paused(true); }
+  void resume_reading() override { set_paused(false); }
+  bool connected() const override { return connected_; }
   bool finish() override {
     finishing_ = true;
     return finish_if_flushed();
   }
   void reset_on_close() override {
-    const linger drop{1, 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &drop, sizeof drop);
+    const linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
-  std::size_t queued_bytes() const override { return queue_.size() - queue_sent_; }
-  void pause_reading() override { set_paused(true); }
-  void resume_reading() override { set_paused(false); }
-  bool connected() const override { return connected_; }
   bool looks_dead() const override {
     char byte = 0;
     const ssize_t got = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -99,8 +101,18 @@ class BackendConnection final : public Upstream, private SocketHandler {
     return {};
   }
 
+  // The end of the stream is something said, too, and needs the gate's leave.
+  bool finish_if_flushed() {
+    if (!finishing_ || finished_ || broken_ || !queue_.empty()) return true;
+    if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return false;
+    finished_ = true;
+    ::shutdown(fd_, SHUT_WR);
+    if (gate_ != nullptr) gate_->send_over();
+    watch();
+    return true;
+  }
+
   void on_readable() override {
-    if (!connected_ && !finish_connect()) return;
     if (paused_) return;
     auto& buffer = read_buffer();
     const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -108,36 +120,39 @@ class BackendConnection final : public Upstream, private SocketHandler {
       user_->on_upstream_data(*this, {buffer.data(), static_cast<std::size_t>(got)});
     } else if (got == 0) {
       ended_ = true;
-      close(true, "the other side closed the connection");
+      loop_.unwatch(socket_);
+      user_->on_upstream_closed(
+          *this, true,
+          {ErrorCode::unavailable, peer_.toString() + ": the other side closed the connection"});
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      close(false, std::strerror(errno));
+      close(std::strerror(errno));
     }
   }
 
   void on_writable() override {
     if (!connected_ && !finish_connect()) return;
-    while (queue_sent_ < queue_.size() && !broken_) {
-      const SendResult result = send_now(std::string_view(queue_).substr(queue_sent_));
+    while (!queue_.empty() && !broken_) {
+      const SendResult result = send_now(queue_.view());
       if (result.fenced) return user_->on_upstream_fenced(*this);
       if (result.sent == 0) break;
-      queue_sent_ += result.sent;
+      queue_.pop(result.sent);
     }
-    if (queue_sent_ < queue_.size() && !broken_) return;
-    queue_.clear();
-    queue_sent_ = 0;
+    if (broken_ && ended_) return close("sending failed");
+    if (broken_) queue_.pop(queue_.size());
+    if (!queue_.empty()) return;
     watch();
     if (!finish_if_flushed()) return user_->on_upstream_fenced(*this);
     user_->on_upstream_drained(*this);
   }
 
-  void on_socket_error() override { close(false, "the connection was reset"); }
+  void on_socket_error() override { close("the connection was reset"); }
 
   bool finish_connect() {
     int error = 0;
     socklen_t size = sizeof error;
     if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
     if (error != 0) {
-      close(false, std::strerror(error));
+      close(std::strerror(error));
       return false;
     }
     sockaddr_storage peer{};
@@ -148,35 +163,24 @@ class BackendConnection final : public Upstream, private SocketHandler {
     return true;
   }
 
-  // The end of the stream is something said, too, and needs the gate's leave.
-  bool finish_if_flushed() {
-    if (!finishing_ || !connected_ || !queue_.empty() || broken_) return true;
-    if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return false;
-    ::shutdown(fd_, SHUT_WR);
-    if (gate_ != nullptr) gate_->send_over();
-    return true;
-  }
-
   void set_paused(bool paused) {
     if (paused_ == paused) return;
     paused_ = paused;
     watch();
   }
   void watch() {
-    const bool write = !connected_ || (!queue_.empty() && !broken_);
-    // With both directions shut a socket signals a hang-up for ever.
-    if (ended_ && !write) return loop_.unwatch(socket_);
-    loop_.watch(socket_, *this, !paused_ && !ended_, write);
+    // A connection that is over signals a hang-up for ever, whatever is watched for.
+    if ((ended_ && finished_) || (broken_ && paused_ && !ended_)) return loop_.unwatch(socket_);
+    const bool read = connected_ && !paused_ && !ended_;
+    const bool tell_failure = broken_ && ended_;
+    const bool write = !connected_ || (!queue_.empty() && !broken_) || tell_failure;
+    loop_.watch(socket_, *this, read, write);
   }
 
-  // The user usually destroys this object inside the call. After an orderly end it may send on.
-  void close(bool orderly, const char* why) {
-    if (orderly) {
-      watch();
-    } else {
-      loop_.unwatch(socket_);
-    }
-    user_->on_upstream_closed(*this, orderly,
+  // The user usually destroys this object inside the call.
+  void close(const char* why) {
+    loop_.unwatch(socket_);
+    user_->on_upstream_closed(*this, false,
                               {ErrorCode::unavailable, peer_.toString() + ": " + why});
   }
 
@@ -184,13 +188,13 @@ class BackendConnection final : public Upstream, private SocketHandler {
   Poco::Net::StreamSocket socket_;
   Poco::Net::SocketAddress peer_;
   int fd_ = -1;
-  std::string queue_;
-  std::size_t queue_sent_ = 0;
+  SendQueue queue_;
   bool connected_ = false;
   bool paused_ = false;
   bool broken_ = false;
-  bool ended_ = false;  // the other side's stream
-  bool finishing_ = false;
+  bool ended_ = false;      // the other side sends no more
+  bool finishing_ = false;  // our side is to end
+  bool finished_ = false;   // and has
 };
 
 // Not guarded: the other gateway checks its own right before anything goes to a backend.
@@ -212,16 +216,15 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
     }
     return true;
   }
-  // Only a connected one carries what can be half-closed.
-  bool finish() override {
-    stream_->finish();
-    return true;
-  }
-  void reset_on_close() override {}
   std::size_t queued_bytes() const override { return waiting_.size() + stream_->queued_bytes(); }
   void pause_reading() override { stream_->pause_reading(); }
   void resume_reading() override { stream_->resume_reading(); }
   bool connected() const override { return connected_; }
+  bool finish() override {
+    stream_->finish();
+    return true;
+  }
+  void reset_on_close() override { stream_->reset_on_close(); }
   // One that is still being made is not.
   bool looks_dead() const override { return ended_ || (connected_ && !stream_->open()); }
 
@@ -243,10 +246,7 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
                               {ErrorCode::unavailable, "the other gateway closed the connection"});
   }
   void on_drained() override { user_->on_upstream_drained(*this); }
-  void on_closed(const Error& reason) override {
-    // After an orderly end this is heard only by a user that has gone on sending.
-    user_->on_upstream_closed(*this, false, reason);
-  }
+  void on_closed(const Error& reason) override { user_->on_upstream_closed(*this, false, reason); }
 
   std::unique_ptr<Stream> stream_;
   std::string waiting_;

@@ -37,7 +37,8 @@ class UpstreamUser {
   virtual void on_upstream_drained(Upstream& from) = 0;
   // The gate said no to bytes that were queued.
   virtual void on_upstream_fenced(Upstream& from) = 0;
-  // Over. orderly: the other side ended its stream after all its data; it may still read.
+  // Over. orderly: the other side ended its stream after all its data. The connection may then be
+  // kept to go on sending; it is called once more, not orderly, when that fails.
   virtual void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) = 0;
 };
 
@@ -49,14 +50,15 @@ class Upstream {
 
   // Sends or queues. False when the gate said no; then nothing of `data` was sent.
   [[nodiscard]] virtual bool send(std::string_view data) = 0;
-  // Half-close, after what is queued: nothing is sent any more. False when the gate said no.
-  [[nodiscard]] virtual bool finish() = 0;
-  // When it is closed, what the kernel has not sent yet is dropped.
-  virtual void reset_on_close() = 0;
   virtual std::size_t queued_bytes() const = 0;
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   virtual bool connected() const = 0;
+  // Ends our direction of the stream behind what is queued; nothing may be sent after it. False
+  // when the gate said no, for it is a message as well. Only once connected.
+  [[nodiscard]] virtual bool finish() = 0;
+  // Destroying it will reset the connection, so that nobody can take that for an orderly end.
+  virtual void reset_on_close() = 0;
   // Whether the other side is seen to have closed, or has sent something, while it was idle.
   virtual bool looks_dead() const = 0;
 

@@ -14,6 +14,8 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/StreamSocketImpl.h>
 
+#include "region/send_queue.h"
+
 namespace regent {
 namespace {
 
@@ -25,37 +27,14 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 void set_option(int fd, int level, int option, int value) {
   // An option the kernel does not take costs speed or an early error, never correctness.
   ::setsockopt(fd, level, option, &value, sizeof value);
 }
-
-// Bytes that the socket did not take yet.
-class SendQueue {
- public:
-  void push(std::span<const std::byte> data) {
-    bytes_.append(reinterpret_cast<const char*>(data.data()), data.size());
-  }
-  std::string_view view() const { return std::string_view(bytes_).substr(sent_); }
-  std::size_t size() const { return bytes_.size() - sent_; }
-  void pop(std::size_t count) {
-    sent_ += count;
-    if (sent_ == bytes_.size()) {
-      // A burst's memory is given back; a small buffer stays for the next time.
-      if (bytes_.capacity() > kKeptBytes) std::string().swap(bytes_);
-      bytes_.clear();
-      sent_ = 0;
-    } else if (sent_ > kKeptBytes && sent_ > bytes_.size() / 2) {
-      bytes_.erase(0, sent_);
-      sent_ = 0;
-    }
-  }
-
- private:
-  static constexpr std::size_t kKeptBytes = 64 * 1024;
-  std::string bytes_;
-  std::size_t sent_ = 0;
-};
 
 }  // namespace
 
@@ -302,7 +281,7 @@ void Stream::State::put_on_wire(std::span<const std::byte> data) {
     taken = put > 0 ? static_cast<std::size_t>(put) : 0;
     if (taken == data.size()) return;
   }
-  queue.push(data.subspan(taken));
+  queue.push(text_of(data.subspan(taken)));
   was_queued = true;
   update_interest();
 }
@@ -394,7 +373,7 @@ void Stream::write(std::span<const std::byte> data) {
   CHECK(!state_->finishing);
   if (data.empty() || !state_->alive() || state_->failure) return;
   if (state_->phase == State::Phase::open) return state_->send_or_queue(data);
-  state_->early.push(data);
+  state_->early.push(text_of(data));
 }
 
 void Stream::write(std::string_view data) {
@@ -433,11 +412,17 @@ bool Stream::open() const {
 }
 
 void Stream::set_handler(Handler& handler) {
-  state_->handler = &handler;
+  if (state_->handler != nullptr) state_->handler = &handler;
 }
 
 std::string_view Stream::protocol() const {
   return state_->session ? state_->session->protocol() : std::string_view();
+}
+
+void Stream::reset_on_close() {
+  if (!state_->socket) return;
+  const linger at_once{1, 0};
+  ::setsockopt(state_->fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 void Stream::set_unacknowledged_limit(Duration limit) {
@@ -458,6 +443,15 @@ std::string Stream::peer_certificate_der() const {
 Poco::Net::SocketAddress Stream::peer_address() const {
   try {
     if (state_->socket) return state_->socket->peerAddress();
+  } catch (const Poco::Exception&) {
+    // Not connected any more.
+  }
+  return Poco::Net::SocketAddress();
+}
+
+Poco::Net::SocketAddress Stream::local_address() const {
+  try {
+    if (state_->socket) return state_->socket->address();
   } catch (const Poco::Exception&) {
     // Not connected any more.
   }

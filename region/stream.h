@@ -67,10 +67,14 @@ class Stream {
   void pause_reading();
   void resume_reading();
   bool open() const;
-  // Hands the connection over to another owner, who also takes the Stream.
+  // Hands the connection over to another owner, who also takes the Stream. May be done from inside a
+  // call.
   void set_handler(Handler& handler);
   // The application protocol agreed on (TLS with ALPN, once open); "" for none.
   std::string_view protocol() const;
+  // Closing will reset the connection, so that the peer cannot take it for an orderly end; what is
+  // queued is lost.
+  void reset_on_close();
 
   // The kernel ends the connection when sent bytes stay unacknowledged for this long.
   void set_unacknowledged_limit(Duration limit);
@@ -79,6 +83,7 @@ class Stream {
   std::string peer_certificate_der() const;
   // "0.0.0.0:0" when it cannot be known.
   Poco::Net::SocketAddress peer_address() const;
+  Poco::Net::SocketAddress local_address() const;
 
  private:
   Stream();
