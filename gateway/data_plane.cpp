@@ -156,16 +156,13 @@ Status DataPlane::State::listen() {
   for (const std::uint32_t number : next->order) {
     ServiceEntry& entry = next->services[number];
     const Service& service = *entry.settings;
-    if (service.protocol == Protocol::tcp) {
-      log_event(LogLevel::error, "service is not served",
-                {{"service", service.name}, {"reason", "this version serves http services only"}});
-      continue;
-    }
     if (!service.tls.empty()) {
       std::vector<ServerCertificateFiles> files;
       for (const TlsFiles& pair : service.tls) files.push_back({pair.cert, pair.key});
+      std::vector<std::string> protocols;  // for ALPN; a tcp service's are its clients' matter
+      if (service.protocol == Protocol::http) protocols = {"h2", "http/1.1"};
       auto tls = ServerCertificates::load(std::move(files),
-                                          {service.name, {"h2", "http/1.1"}, tickets});
+                                          {service.name, std::move(protocols), tickets});
       if (!tls) return tls.error();
       entry.tls = std::move(*tls);
     }

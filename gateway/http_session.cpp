@@ -1,9 +1,9 @@
 #include "gateway/http_session.h"
 
-#include <limits>
 #include <utility>
 
 #include "gateway/http2_session.h"
+#include "gateway/tcp_session.h"
 #include "region/log.h"
 
 namespace regent {
@@ -26,11 +26,8 @@ void HttpSession::open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls
 
 void HttpSession::on_open() {
   if (entry_.service && stream_->protocol() == "h2") {
-    // It takes this session's place.
-    CHECK(sessions_.reserve(std::numeric_limits<std::size_t>::max()));
-    sessions_.add(std::make_unique<Http2Session>(context_, sessions_, *entry_.service,
-                                                 std::move(stream_), client_address_));
-    return retire();
+    return give_place_to(std::make_unique<Http2Session>(context_, sessions_, *entry_.service,
+                                                        std::move(stream_), client_address_));
   }
   state_ = State::head;
   since_ = context_.tick_now;
@@ -86,6 +83,7 @@ std::size_t HttpSession::process(std::string_view input) {
 std::size_t HttpSession::take_head(std::string_view input) {
   const std::size_t seen = std::exchange(seen_, 0);
   if (input.starts_with("\r\n")) return 2;  // some clients end a request's body with it
+  if (!entry_.service && is_tunnel_opening(input)) return take_opening(input);
   const std::size_t length = head_length(input, seen);
   if (length == 0) {
     if (const HeadProblem problem = check_partial_request(input, seen)) refuse(problem);
@@ -97,6 +95,31 @@ std::size_t HttpSession::take_head(std::string_view input) {
   } else if (!begin_request()) {
     return length;
   }
+  return length;
+}
+
+// Another gateway has a connection of a tcp service's client for this region.
+std::size_t HttpSession::take_opening(std::string_view input) {
+  const std::size_t length = head_length(input);
+  if (length == 0) {
+    if (input.size() > kMaxHeadBytes) refuse({431, "the opening of a tunnel is too long"});
+    return 0;
+  }
+  auto opening = parse_opening_request(input.substr(0, length));
+  // The other gateway waits for the answer before it sends anything.
+  if (!opening || input.size() > length) {
+    refuse({400, "the opening of a tunnel is malformed"});
+    return input.size();
+  }
+  const auto named = context_.find_service(opening->service);
+  if (!named || context_.service(*named)->protocol != Protocol::tcp) {
+    refuse({400, "the opening of a tunnel names no tcp service of this topology"});
+    return input.size();
+  }
+  auto session = std::make_unique<TcpSession>(context_, sessions_, *named);
+  TcpSession& opened = *session;
+  give_place_to(std::move(session));
+  opened.open(std::move(stream_), std::move(*opening));
   return length;
 }
 
@@ -311,6 +334,13 @@ void HttpSession::wind_down() {
 void HttpSession::cut_off() {
   if (exchange_.active()) exchange_.abandon();
   if (state_ != State::gone) retire();
+}
+
+// Whoever goes on with the connection takes the stream as well.
+void HttpSession::give_place_to(std::unique_ptr<Session> next) {
+  state_ = State::gone;
+  writer_.attach(nullptr);
+  sessions_.replace(*this, std::move(next));
 }
 
 void HttpSession::retire() {

@@ -61,11 +61,13 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   std::size_t process(std::string_view input);
   void process_waiting();
   std::size_t take_head(std::string_view input);
+  std::size_t take_opening(std::string_view input);
   std::size_t take_body(std::string_view input);
   bool begin_request();
   void end_of_request();
   void refuse(const HeadProblem& problem);
   void linger();
+  void give_place_to(std::unique_ptr<Session> next);
   void retire();
   void drop_stream();
   // Whether the connection can take another request after the present answer, as far as is known.

@@ -99,6 +99,7 @@ struct ProxyContext {
   const RegionId region;
   const std::string& region_name;
   RouteReader route;
+  RightWatch rights{loop, route};
   WritesInFlight::Place& writes;
   BackendPool& pool;
   RequestObserver& observer;

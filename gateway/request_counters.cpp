@@ -12,6 +12,8 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
+constexpr std::array<const char*, 5> kTunnelEnds{"closed", "lost", "idle", "cut", "refused"};
+
 prometheus::MetricFamily single(const std::string& name, const std::string& help,
                                 prometheus::MetricType type, double value) {
   prometheus::MetricFamily family{name, help, type, {}};
@@ -25,6 +27,14 @@ prometheus::MetricFamily single(const std::string& name, const std::string& help
   return family;
 }
 
+void add_counter(prometheus::MetricFamily& family, const std::string& service,
+                 const std::string& label, const std::string& value, std::uint64_t count) {
+  prometheus::ClientMetric metric;
+  metric.label = {{"service", service}, {label, value}};
+  metric.counter.value = static_cast<double>(count);
+  family.metric.push_back(std::move(metric));
+}
+
 }  // namespace
 
 // One thread's counters.
@@ -32,7 +42,12 @@ class alignas(64) RequestCounters::Set final : public RequestObserver {
  public:
   static constexpr unsigned kCodes = 600;  // a code outside of 100..599 is counted as 0
   using Codes = std::array<std::atomic<std::uint64_t>, kCodes>;
-  using ByClass = std::array<Codes, 2>;
+  struct Service {
+    std::array<Codes, 2> by_class{};
+    std::array<std::atomic<std::uint64_t>, kTunnelEnds.size()> by_end{};
+    std::atomic<std::uint64_t> to_backend{0};
+    std::atomic<std::uint64_t> to_client{0};
+  };
 
   ~Set() override {
     for (const auto& service : services_) delete service.load(kRelaxed);
@@ -40,16 +55,14 @@ class alignas(64) RequestCounters::Set final : public RequestObserver {
 
   void add_service(std::uint32_t service) {
     if (service < kMaxServices && services_[service].load(kRelaxed) == nullptr) {
-      services_[service].store(new ByClass{}, std::memory_order_release);
+      services_[service].store(new Service{}, std::memory_order_release);
     }
   }
 
   void request_done(std::uint32_t service, RequestClass request_class, unsigned code,
                     double seconds) override {
-    if (service < kMaxServices) {
-      ByClass* by_class = services_[service].load(std::memory_order_acquire);
-      CHECK(by_class != nullptr);
-      Codes& codes = (*by_class)[static_cast<std::size_t>(request_class)];
+    if (Service* counters = find(service)) {
+      Codes& codes = counters->by_class[static_cast<std::size_t>(request_class)];
       codes[code >= 100 && code < kCodes ? code : 0].fetch_add(1, kRelaxed);
     }
     const auto bucket = std::lower_bound(kBuckets.begin(), kBuckets.end(), seconds);
@@ -61,10 +74,20 @@ class alignas(64) RequestCounters::Set final : public RequestObserver {
   void fenced() override { fences.fetch_add(1, kRelaxed); }
   void connections_changed(int delta) override { connections.fetch_add(delta, kRelaxed); }
   void backend_health(std::uint32_t, std::string_view, bool) override {}
+  void tunnel_ended(std::uint32_t service, TunnelEnd end) override {
+    Service* counters = find(service);
+    if (counters) counters->by_end[static_cast<std::size_t>(end)].fetch_add(1, kRelaxed);
+  }
+  void tunnel_bytes(std::uint32_t service, std::uint64_t up, std::uint64_t down) override {
+    Service* counters = find(service);
+    if (!counters) return;
+    counters->to_backend.fetch_add(up, kRelaxed);
+    counters->to_client.fetch_add(down, kRelaxed);
+  }
 
-  std::uint64_t requests(std::size_t service, std::size_t kind, unsigned code) const {
-    const ByClass* by_class = services_[service].load(std::memory_order_acquire);
-    return by_class == nullptr ? 0 : (*by_class)[kind][code].load(kRelaxed);
+  // Null: the process has not had this service.
+  const Service* service(std::size_t number) const {
+    return services_[number].load(std::memory_order_acquire);
   }
 
   std::array<std::atomic<std::uint64_t>, kBuckets.size() + 1> buckets{};
@@ -75,7 +98,15 @@ class alignas(64) RequestCounters::Set final : public RequestObserver {
   std::atomic<std::uint64_t> fences{0};
 
  private:
-  std::array<std::atomic<ByClass*>, kMaxServices> services_{};
+  // Null: beyond the services that are told apart.
+  Service* find(std::uint32_t service) {
+    if (service >= kMaxServices) return nullptr;
+    Service* counters = services_[service].load(std::memory_order_acquire);
+    CHECK(counters != nullptr);
+    return counters;
+  }
+
+  std::array<std::atomic<Service*>, kMaxServices> services_{};
 };
 
 RequestCounters::RequestCounters(std::vector<std::string> services)
@@ -115,10 +146,27 @@ void RequestCounters::connections_changed(int delta) {
   for_thread(0).connections_changed(delta);
 }
 
+void RequestCounters::tunnel_ended(std::uint32_t service, TunnelEnd end) {
+  for_thread(0).tunnel_ended(service, end);
+}
+void RequestCounters::tunnel_bytes(std::uint32_t service, std::uint64_t to_backend,
+                                   std::uint64_t to_client) {
+  for_thread(0).tunnel_bytes(service, to_backend, to_client);
+}
+
 std::uint64_t RequestCounters::sum(const std::function<std::uint64_t(const Set&)>& part) const {
   std::uint64_t total = 0;
   for (const auto& set : sets_) total += part(*set);
   return total;
+}
+
+// counter: picks one of a service's counters.
+template <typename F>
+std::uint64_t RequestCounters::sum_of(std::size_t service, F counter) const {
+  return sum([=](const Set& set) {
+    const Set::Service* counters = set.service(service);
+    return counters == nullptr ? 0 : counter(*counters)->load(kRelaxed);
+  });
 }
 
 prometheus::MetricFamily RequestCounters::requests_family() const {
@@ -130,7 +178,7 @@ prometheus::MetricFamily RequestCounters::requests_family() const {
     for (std::size_t kind = 0; kind < 2; ++kind) {
       for (unsigned code = 0; code < Set::kCodes; ++code) {
         const std::uint64_t count =
-            sum([&](const Set& set) { return set.requests(service, kind, code); });
+            sum_of(service, [=](const auto& set) { return &set.by_class[kind][code]; });
         if (count == 0) continue;
         const bool read = kind == static_cast<std::size_t>(RequestClass::read);
         prometheus::ClientMetric metric;
@@ -163,6 +211,36 @@ prometheus::MetricFamily RequestCounters::seconds_family() const {
           {metric}};
 }
 
+prometheus::MetricFamily RequestCounters::tunnels_family() const {
+  prometheus::MetricFamily family{"regent_tcp_connections_total",
+                                  "Connections of tcp services that are over, by how they ended",
+                                  prometheus::MetricType::Counter,
+                                  {}};
+  for (std::size_t service = 0; service < std::min(services_.size(), kMaxServices); ++service) {
+    for (std::size_t end = 0; end < kTunnelEnds.size(); ++end) {
+      const std::uint64_t count =
+          sum_of(service, [end](const auto& set) { return &set.by_end[end]; });
+      if (count > 0) add_counter(family, services_[service], "end", kTunnelEnds[end], count);
+    }
+  }
+  return family;
+}
+
+prometheus::MetricFamily RequestCounters::tunnel_bytes_family() const {
+  prometheus::MetricFamily family{"regent_tcp_bytes_total",
+                                  "Bytes that connections of tcp services have carried",
+                                  prometheus::MetricType::Counter,
+                                  {}};
+  for (std::size_t service = 0; service < std::min(services_.size(), kMaxServices); ++service) {
+    const std::uint64_t up = sum_of(service, [](const auto& set) { return &set.to_backend; });
+    const std::uint64_t down = sum_of(service, [](const auto& set) { return &set.to_client; });
+    if (up + down == 0) continue;
+    add_counter(family, services_[service], "to", "backend", up);
+    add_counter(family, services_[service], "to", "client", down);
+  }
+  return family;
+}
+
 std::vector<prometheus::MetricFamily> RequestCounters::Collect() const {
   using prometheus::MetricType;
   const std::scoped_lock lock(mutex_);
@@ -170,7 +248,7 @@ std::vector<prometheus::MetricFamily> RequestCounters::Collect() const {
     return static_cast<double>(static_cast<std::int64_t>(
         sum([counter](const Set& set) { return (set.*counter).load(kRelaxed); })));
   };
-  return {requests_family(), seconds_family(),
+  return {requests_family(), seconds_family(), tunnels_family(), tunnel_bytes_family(),
           single("regent_requests_held", "Requests waiting for a primary", MetricType::Gauge,
                  total(&Set::held)),
           single("regent_requests_fenced_total",

@@ -39,6 +39,9 @@ class RequestCounters final : public RequestObserver, public prometheus::Collect
   void held_changed(int delta) override;
   void fenced() override;
   void connections_changed(int delta) override;
+  void tunnel_ended(std::uint32_t service, TunnelEnd end) override;
+  void tunnel_bytes(std::uint32_t service, std::uint64_t to_backend,
+                    std::uint64_t to_client) override;
   // The status shows the same; nothing to count.
   void backend_health(std::uint32_t, std::string_view, bool) override {}
 
@@ -47,8 +50,12 @@ class RequestCounters final : public RequestObserver, public prometheus::Collect
  private:
   class Set;
   std::uint64_t sum(const std::function<std::uint64_t(const Set&)>& part) const;
+  template <typename F>
+  std::uint64_t sum_of(std::size_t service, F counter) const;
   prometheus::MetricFamily requests_family() const;
   prometheus::MetricFamily seconds_family() const;
+  prometheus::MetricFamily tunnels_family() const;
+  prometheus::MetricFamily tunnel_bytes_family() const;
 
   mutable std::mutex mutex_;  // not taken for a request
   std::vector<std::string> services_;

@@ -12,6 +12,15 @@ namespace regent {
 
 enum class RequestClass : std::uint8_t { read, write };
 
+// How a connection of a tcp service ended.
+enum class TunnelEnd : std::uint8_t {
+  closed,   // both sides have ended their streams
+  lost,     // one side went away; the other was told so
+  idle,     // nothing came for too long
+  cut,      // the right to serve it ended
+  refused,  // it had no place from the start
+};
+
 class RequestObserver {
  public:
   virtual ~RequestObserver() = default;
@@ -34,6 +43,11 @@ class RequestObserver {
   virtual void connections_changed(int delta) = 0;
   // A backend of this region became healthy or unhealthy; also once for each at the start.
   virtual void backend_health(std::uint32_t service, std::string_view address, bool healthy) = 0;
+  // A connection of a tcp service is over.
+  virtual void tunnel_ended(std::uint32_t service, TunnelEnd end) = 0;
+  // What such connections have carried since the last report.
+  virtual void tunnel_bytes(std::uint32_t service, std::uint64_t to_backend,
+                            std::uint64_t to_client) = 0;
 };
 
 // For tools and tests that look at nothing.
@@ -44,6 +58,8 @@ class NullRequestObserver final : public RequestObserver {
   void fenced() override {}
   void connections_changed(int) override {}
   void backend_health(std::uint32_t, std::string_view, bool) override {}
+  void tunnel_ended(std::uint32_t, TunnelEnd) override {}
+  void tunnel_bytes(std::uint32_t, std::uint64_t, std::uint64_t) override {}
 };
 
 }  // namespace regent

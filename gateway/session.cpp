@@ -21,7 +21,7 @@ void SessionSet::add(std::unique_ptr<Session> session) {
 void SessionSet::retire(Session& session) {
   const std::size_t place = session.place_;
   CHECK(place < sessions_.size() && sessions_[place].get() == &session);
-  retired_.push_back(std::move(sessions_[place]));
+  destroy_later(std::move(sessions_[place]));
   if (place + 1 < sessions_.size()) {
     sessions_[place] = std::move(sessions_.back());
     sessions_[place]->place_ = place;
@@ -29,6 +29,17 @@ void SessionSet::retire(Session& session) {
   sessions_.pop_back();
   total_.fetch_sub(1);
   observer_.connections_changed(-1);
+}
+
+void SessionSet::replace(Session& session, std::unique_ptr<Session> next) {
+  const std::size_t place = session.place_;
+  CHECK(place < sessions_.size() && sessions_[place].get() == &session);
+  destroy_later(std::exchange(sessions_[place], std::move(next)));
+  sessions_[place]->place_ = place;
+}
+
+void SessionSet::destroy_later(std::unique_ptr<Session> session) {
+  retired_.push_back(std::move(session));
   if (retired_.size() > 1) return;
   loop_.post([this] { const auto gone = std::exchange(retired_, {}); });
 }

@@ -42,6 +42,8 @@ class SessionSet {
   bool reserve(std::size_t limit);
   void add(std::unique_ptr<Session> session);
   void retire(Session& session);
+  // `next` takes the place of a session that is over.
+  void replace(Session& session, std::unique_ptr<Session> next);
   std::size_t size() const { return sessions_.size(); }
 
   // Calls f(Session&) for each; f may retire any of them, but not add.
@@ -54,6 +56,8 @@ class SessionSet {
   void clear();
 
  private:
+  void destroy_later(std::unique_ptr<Session> session);
+
   EventLoop& loop_;
   RequestObserver& observer_;
   std::atomic<std::size_t>& total_;

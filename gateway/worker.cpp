@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gateway/tcp_session.h"
 #include "region/clock.h"
 
 namespace regent {
@@ -41,6 +42,10 @@ void Worker::listen(std::uint32_t service, Poco::Net::StreamSocket listening) {
     const std::shared_ptr<ServerCertificates>& tls = table_->services[service].tls;
     std::optional<Stream::Tls> stream_tls;
     if (tls) stream_tls = Stream::Tls{tls->context(), {}, ""};
+    const auto& settings = table_->services[service].settings;
+    if (settings && settings->protocol == Protocol::tcp) {
+      return accept_tcp(std::move(socket), service, std::move(stream_tls));
+    }
     accept(std::move(socket), {service, tls != nullptr}, std::move(stream_tls));
   };
   listeners_[service] =
@@ -72,6 +77,15 @@ void Worker::accept(Poco::Net::StreamSocket socket, HttpSession::Entry entry,
   opened.open(std::move(socket), std::move(tls));
 }
 
+void Worker::accept_tcp(Poco::Net::StreamSocket socket, std::uint32_t service,
+                        std::optional<Stream::Tls> tls) {
+  if (!sessions_.reserve(context_.limits.max_clients)) return;
+  auto session = std::make_unique<TcpSession>(context_, sessions_, service);
+  TcpSession& opened = *session;
+  sessions_.add(std::move(session));
+  opened.open(std::move(socket), std::move(tls));
+}
+
 void Worker::start() {
   // Before the first connection, whose time limits count from it.
   context_.tick_now = boot_now();
@@ -81,6 +95,7 @@ void Worker::start() {
 
 void Worker::route_changed() {
   context_.tick_now = boot_now();
+  context_.rights.check();
   sessions_.for_each([this](Session& session) {
     session.route_changed();
     session.tick(context_.tick_now);

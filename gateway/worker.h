@@ -57,6 +57,8 @@ class Worker {
  private:
   void accept(Poco::Net::StreamSocket socket, HttpSession::Entry entry,
               std::optional<Stream::Tls> tls);
+  void accept_tcp(Poco::Net::StreamSocket socket, std::uint32_t service,
+                  std::optional<Stream::Tls> tls);
   Status judge_peer(const Identity& peer) const;
   void tick();
   void arm_held_timer();

@@ -57,6 +57,9 @@ TEST(MetricsTest, CountsRequestsByServiceClassAndCode) {
   requests.held_changed(-1);
   requests.fenced();
   requests.connections_changed(3);
+  requests.tunnel_ended(1, TunnelEnd::cut);
+  requests.tunnel_ended(1, TunnelEnd::refused);
+  requests.tunnel_bytes(1, 7, 90);
   const std::string text = page(metrics);
   for (const std::string line :
        {"regent_requests_total{service=\"orders\",class=\"write\",code=\"201\"} 2\n",
@@ -67,7 +70,11 @@ TEST(MetricsTest, CountsRequestsByServiceClassAndCode) {
         "regent_request_seconds_bucket{le=\"10\"} 3\n",
         "regent_request_seconds_bucket{le=\"+Inf\"} 4\n", "regent_request_seconds_count 4\n",
         "regent_request_seconds_sum 99.004\n", "regent_requests_held 1\n",
-        "regent_requests_fenced_total 1\n", "regent_connections 3\n"}) {
+        "regent_requests_fenced_total 1\n", "regent_connections 3\n",
+        "regent_tcp_connections_total{service=\"users\",end=\"cut\"} 1\n",
+        "regent_tcp_connections_total{service=\"users\",end=\"refused\"} 1\n",
+        "regent_tcp_bytes_total{service=\"users\",to=\"backend\"} 7\n",
+        "regent_tcp_bytes_total{service=\"users\",to=\"client\"} 90\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }

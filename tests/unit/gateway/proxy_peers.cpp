@@ -72,9 +72,17 @@ void Peer::half_close() {
 }
 
 void Peer::reset() {
-  const linger now{1, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  // Unlike closing, this also works while another descriptor of the socket is open.
+  const sockaddr nowhere{AF_UNSPEC, {}};
+  ::connect(fd_, &nowhere, sizeof nowhere);
   close();
+}
+
+std::uint16_t Peer::local_port() const {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin_port);
 }
 
 bool Peer::send(const std::string& data) {
@@ -104,6 +112,7 @@ bool Peer::fill() {
   if (fd_ < 0 || !wait_for(fd_, POLLIN, kWaitMs)) return false;
   char buffer[65536];
   const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
+  error_ = got < 0 ? errno : 0;
   if (got <= 0) return false;
   in_.append(buffer, static_cast<std::size_t>(got));
   return true;

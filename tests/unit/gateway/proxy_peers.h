@@ -35,10 +35,13 @@ class Peer {
   void reset();   // closes with RST
   void close();
   void half_close();
+  int error() const { return error_; }  // errno of the last read that failed; 0: the stream's end
+  std::uint16_t local_port() const;
 
  private:
   bool fill();
   int fd_;
+  int error_ = 0;
   std::string in_;
 };
 

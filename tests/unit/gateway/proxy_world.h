@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -28,12 +31,23 @@ struct CountingObserver : RequestObserver {
     connections += delta;
   }
   void backend_health(std::uint32_t, std::string_view, bool) override {}
+  void tunnel_ended(std::uint32_t, TunnelEnd end) override {
+    ++tunnels[static_cast<std::size_t>(end)];
+  }
+  void tunnel_bytes(std::uint32_t, std::uint64_t up, std::uint64_t down) override {
+    to_backend += up;
+    to_client += down;
+  }
+  int tunnels_ended(TunnelEnd end) const { return tunnels[static_cast<std::size_t>(end)]; }
   std::atomic<int> done = 0;
   std::atomic<unsigned> last_code = 0;
   std::atomic<int> held = 0;
   std::atomic<int> fences = 0;
   std::atomic<int> opened = 0;       // connections, ever
   std::atomic<int> connections = 0;  // open now
+  std::array<std::atomic<int>, 5> tunnels{};  // by TunnelEnd
+  std::atomic<std::uint64_t> to_backend = 0;
+  std::atomic<std::uint64_t> to_client = 0;
 };
 
 // One gateway's data plane with its route.

@@ -1,0 +1,146 @@
+#include "gateway/tunnel.h"
+
+#include <utility>
+
+namespace regent {
+
+Tunnel::Tunnel(ProxyContext& context, Owner& owner, std::uint32_t service,
+               const ServingRight& right, Duration idle)
+    : Holder(right), context_(context), owner_(owner), service_(service), idle_(idle) {}
+
+Tunnel::~Tunnel() {
+  if (!over()) release();
+}
+
+void Tunnel::start(std::unique_ptr<Stream> client, std::unique_ptr<Upstream> upstream,
+                   std::string_view to_upstream, std::string_view to_client) {
+  stream_ = std::move(client);
+  upstream_ = std::move(upstream);
+  touch();
+  // Counted first, looked at the route after: see WritesInFlight.
+  if (right_.local()) context_.writes.enter();
+  context_.rights.add(*this);
+  upstream_->begin(*this, right_.local() ? this : nullptr);
+  stream_->set_handler(*this);
+  if (!context_.rights.holds(right_)) return end(TunnelEnd::cut);
+  if (!to_upstream.empty()) send_up(to_upstream);
+  if (!over() && !to_client.empty()) send_down(to_client);
+  if (over()) return;
+  if (!client_paused_) stream_->resume_reading();
+  if (!upstream_paused_) upstream_->resume_reading();
+}
+
+// The one place that says whether anything may go to a backend of this region. Unlike a request, a
+// connection has no last byte to wait for, so it does not go on while the region hands over.
+bool Tunnel::may_send(bool) {
+  return context_.rights.holds(right_);
+}
+
+void Tunnel::on_data(std::span<const std::byte> data) {
+  send_up({reinterpret_cast<const char*>(data.data()), data.size()});
+}
+
+void Tunnel::send_up(std::string_view data) {
+  touch();
+  to_upstream_ += data.size();
+  if (!upstream_->send(data)) return fenced();
+  if (client_paused_ || upstream_->queued_bytes() <= kHighWaterBytes) return;
+  client_paused_ = true;
+  stream_->pause_reading();
+}
+
+void Tunnel::send_down(std::string_view data) {
+  touch();
+  to_client_ += data.size();
+  stream_->write(data);
+  if (upstream_paused_ || stream_->queued_bytes() <= kHighWaterBytes) return;
+  upstream_paused_ = true;
+  upstream_->pause_reading();
+}
+
+void Tunnel::on_end() {
+  touch();
+  client_ended_ = true;
+  if (!upstream_->finish()) return fenced();
+  end_if_done();
+}
+
+void Tunnel::on_drained() {
+  touch();
+  if (std::exchange(upstream_paused_, false)) upstream_->resume_reading();
+  end_if_done();
+}
+
+void Tunnel::on_closed(const Error&) {
+  const bool complete = client_ended_ && upstream_ended_ && stream_->queued_bytes() == 0;
+  if (!complete) return end(TunnelEnd::lost);
+  end_if_done();  // later, while the other side still has to take something
+}
+
+void Tunnel::on_upstream_data(Upstream&, std::string_view data) {
+  send_down(data);
+}
+
+void Tunnel::on_upstream_drained(Upstream&) {
+  touch();
+  if (std::exchange(client_paused_, false)) stream_->resume_reading();
+  end_if_done();
+}
+
+void Tunnel::on_upstream_fenced(Upstream&) {
+  fenced();
+}
+
+void Tunnel::on_upstream_closed(Upstream&, bool orderly, const Error&) {
+  const bool complete = client_ended_ && upstream_ended_ && upstream_->queued_bytes() == 0;
+  if (!orderly && !complete) return end(TunnelEnd::lost);
+  if (!orderly) return end_if_done();
+  touch();
+  upstream_ended_ = true;
+  stream_->finish();
+  end_if_done();
+}
+
+// The right has ended, for this tunnel and for all others of its kind.
+void Tunnel::fenced() {
+  context_.rights.check();
+  if (!over()) end(TunnelEnd::cut);
+}
+
+void Tunnel::end_if_done() {
+  if (!client_ended_ || !upstream_ended_) return;
+  if (stream_->queued_bytes() == 0 && upstream_->queued_bytes() == 0) end(TunnelEnd::closed);
+}
+
+void Tunnel::tick(Instant now) {
+  if (over()) return;
+  report_bytes();
+  if (now - progress_ >= idle_) end(TunnelEnd::idle);
+}
+
+void Tunnel::report_bytes() {
+  if (to_upstream_ == 0 && to_client_ == 0) return;
+  context_.observer.tunnel_bytes(service_, std::exchange(to_upstream_, 0),
+                                 std::exchange(to_client_, 0));
+}
+
+void Tunnel::end(TunnelEnd how) {
+  if (over()) return;
+  if (how != TunnelEnd::closed) {
+    stream_->reset_on_close();
+    upstream_->reset_on_close();
+  }
+  release();
+  report_bytes();
+  context_.observer.tunnel_ended(service_, how);
+  owner_.tunnel_ended(how);
+}
+
+void Tunnel::release() {
+  stream_.reset();
+  context_.pool.give_back(std::move(upstream_), false, context_.tick_now);
+  context_.rights.remove(*this);
+  if (right_.local()) context_.writes.leave();
+}
+
+}  // namespace regent
