@@ -99,7 +99,6 @@ struct ProxyContext {
   const RegionId region;
   const std::string& region_name;
   RouteReader route;
-  RightWatch rights{loop, route};
   WritesInFlight::Place& writes;
   BackendPool& pool;
   RequestObserver& observer;

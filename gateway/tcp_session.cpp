@@ -145,8 +145,7 @@ void TcpSession::start_tunnel(std::string_view to_client) {
     header = proxy_header(about_.client, about_.local, right_.epoch);
   }
   Tunnel::Owner& owner = *this;
-  tunnel_ = std::make_unique<Tunnel>(context_, owner, number_, right_,
-                                     context_.limits.idle_timeout);
+  tunnel_ = std::make_unique<Tunnel>(context_, owner, number_, right_, service_->timeouts.idle);
   tunnel_->start(std::move(stream_), std::move(upstream_), header, to_client);
 }
 
@@ -170,7 +169,7 @@ void TcpSession::tick(Instant now) {
                         std::ranges::count(context_.route.get().lost, right_.through) > 0;
       // A gateway that has answered the call has to find a backend first.
       const unsigned turns = upstream_->connected() ? kMaxConnects : 1;
-      if (!lost && waited < limits.connect_timeout * turns) return;
+      if (!lost && waited < service_->timeouts.connect * turns) return;
       if (right_.local()) context_.connect_failed(upstream_->destination);
       return try_next();
     }

@@ -105,12 +105,6 @@ void check_protocol(const Section& section, const Field& field, const Service& s
         findings.warn(field.path() + "." + key, "has no effect: a tcp service knows no requests");
       }
     }
-    // Silence would leave clients talking in the clear to a port that is thought to be safe.
-    if (section.has("tls")) {
-      findings.error(field.path() + ".tls",
-                     "is for http services only: a tcp service carries its bytes as they are, so "
-                     "let the backends speak TLS");
-    }
   } else if (service.proxy_protocol) {
     findings.error(field.path() + ".proxy_protocol",
                    "is for tcp services only: http backends get X-Forwarded-For");

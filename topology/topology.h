@@ -125,7 +125,7 @@ struct Service {
   std::uint32_t min_backends = 1;
   std::uint64_t max_body_bytes = 0;  // 0: unlimited
   bool proxy_protocol = false;       // tcp only: send a v2 header
-  // http only. Empty: plain. The first is for clients that name no server or one that no other
+  // Empty: plain. The first is for clients that name no server or one that no other
   // certificate is for.
   std::vector<TlsFiles> tls;
   Timeouts timeouts;

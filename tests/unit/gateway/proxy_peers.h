@@ -37,6 +37,7 @@ class Peer {
   void half_close();
   int error() const { return error_; }  // errno of the last read that failed; 0: the stream's end
   std::uint16_t local_port() const;
+  int descriptor() const { return fd_; }
 
  private:
   bool fill();

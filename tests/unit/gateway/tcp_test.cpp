@@ -400,9 +400,10 @@ TEST(Tcp, AnotherBackendTakesWhatTheFirstCannot) {
 }
 
 TEST(Tcp, AnIdleConnectionIsCut) {
-  ProxyLimits limits;
-  limits.idle_timeout = milliseconds(200);
-  World world(tcp, limits);
+  World world([](Service& service) {
+    tcp(service);
+    service.timeouts.idle = milliseconds(200);
+  });
   Backend backend(host(Host::backends), echo());
   world.add_backend(kEast, backend.port());
   world.start();
