@@ -67,8 +67,8 @@ class Stream {
   void pause_reading();
   void resume_reading();
   bool open() const;
-  // Hands the connection over to another owner, who also takes the Stream. May be done from inside a
-  // call.
+  // Hands the connection over to another owner, who also takes the Stream. May be done from inside
+  // a call.
   void set_handler(Handler& handler);
   // The application protocol agreed on (TLS with ALPN, once open); "" for none.
   std::string_view protocol() const;
