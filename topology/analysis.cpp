@@ -1,81 +1,10 @@
 #include "topology/analysis.h"
 
 #include <algorithm>
-#include <optional>
 #include <tuple>
 
 namespace regent {
 namespace {
-
-// Whether a region's own nodes are quorate: only then it can stand. In the flat kinds a region is
-// no group of the tree, so its nodes are added up by the same rule. Counts in one pass, since a
-// large topology asks this once for each of its nodes.
-class Quorate {
- public:
-  explicit Quorate(const Topology& topology) : topology_(topology), zone_(topology.nodes.size()) {
-    for (std::size_t i = 0; i < topology.nodes.size(); ++i) {
-      const TopologyNode& node = topology.nodes[i];
-      const std::vector<TopologyZone>& zones = topology.region(node.region).zones;
-      const auto found = std::lower_bound(
-          zones.begin(), zones.end(), node.zone,
-          [](const TopologyZone& zone, const std::string& name) { return zone.name < name; });
-      zone_[i] = static_cast<std::size_t>(found - zones.begin());
-    }
-  }
-
-  bool operator()(const TopologyRegion& region, const Ballot& ballot) {
-    const bool zoned = topology_.kind == QuorumKind::hierarchical && !region.zones.empty();
-    sums_.assign(zoned ? region.zones.size() : 1, {});
-    for (const NodeId id : region.nodes) {
-      const std::uint64_t weight =
-          topology_.kind == QuorumKind::majority ? 1 : topology_.node(id).weight;
-      Sum& sum = sums_[zoned ? zone_[id.value] : 0];
-      sum.total += weight;
-      if (ballot.vote(id) == Vote::granted) sum.granted += weight;
-    }
-    if (!zoned) return sums_[0].won();
-    Sum region_sum;
-    for (std::size_t i = 0; i < sums_.size(); ++i) {
-      region_sum.total += region.zones[i].weight;
-      if (sums_[i].won()) region_sum.granted += region.zones[i].weight;
-    }
-    return region_sum.won();
-  }
-
- private:
-  struct Sum {
-    std::uint64_t granted = 0;
-    std::uint64_t total = 0;
-    bool won() const { return 2 * granted > total; }
-  };
-  const Topology& topology_;
-  std::vector<std::size_t> zone_;  // by NodeId: index in the region's zones
-  std::vector<Sum> sums_;          // kept for its memory
-};
-
-// `ballot` is one in which all grant, and is so again afterwards.
-std::optional<FatalLoss> fatal(const Topology& topology, Quorate& quorate, Ballot& ballot,
-                               const std::vector<NodeId>& down, std::string name) {
-  for (const NodeId id : down) ballot.set(id, Vote::refused);
-  const bool won = ballot.outcome() == Outcome::won;
-  const bool somebody = std::any_of(topology.regions.begin(), topology.regions.end(),
-                                    [&](const TopologyRegion& region) {
-                                      return region.may_be_primary() && quorate(region, ballot);
-                                    });
-  for (const NodeId id : down) ballot.set(id, Vote::granted);
-  if (!won) return FatalLoss{std::move(name), true};
-  if (!somebody) return FatalLoss{std::move(name), false};
-  return std::nullopt;
-}
-
-std::vector<NodeId> zone_nodes(const Topology& topology, const TopologyRegion& region,
-                               std::string_view zone) {
-  std::vector<NodeId> out;
-  for (const NodeId id : region.nodes) {
-    if (topology.node(id).zone == zone) out.push_back(id);
-  }
-  return out;
-}
 
 Error unknown(std::string_view word, const std::string& what) {
   return {ErrorCode::invalid, "'" + std::string(word) + "': " + what};
@@ -111,34 +40,29 @@ Status find_word(const Topology& topology, std::string_view word, std::vector<No
 
 Ballot ballot_without(const Topology& topology, const std::vector<NodeId>& down) {
   Ballot ballot(topology.tree);
-  for (std::size_t i = 0; i < topology.nodes.size(); ++i) {
-    ballot.set(NodeId{static_cast<std::uint32_t>(i)}, Vote::granted);
-  }
+  for (const NodeId id : all_nodes(topology)) ballot.set(id, Vote::granted);
   for (const NodeId id : down) ballot.set(id, Vote::refused);
   return ballot;
 }
 
-Survival survival_of(const Topology& topology) {
-  Survival out;
-  Ballot ballot = ballot_without(topology, {});
-  Quorate quorate(topology);
-  for (const TopologyRegion& region : topology.regions) {
-    if (auto loss = fatal(topology, quorate, ballot, region.nodes, region.name))
-      out.regions.push_back(*loss);
-    for (const TopologyZone& zone : region.zones) {
-      const std::vector<NodeId> nodes = zone_nodes(topology, region, zone.name);
-      if (auto loss = fatal(topology, quorate, ballot, nodes, region.name + "/" + zone.name)) {
-        out.zones.push_back(*loss);
-      }
-    }
-    for (const NodeId id : region.nodes) {
-      if (auto loss =
-              fatal(topology, quorate, ballot, {id}, region.name + "/" + topology.node(id).name)) {
-        out.nodes.push_back(*loss);
-      }
-    }
+std::vector<NodeId> all_nodes(const Topology& topology) {
+  std::vector<NodeId> out;
+  for (std::uint32_t i = 0; i < topology.nodes.size(); ++i) out.push_back(NodeId{i});
+  return out;
+}
+
+std::vector<NodeId> zone_nodes(const Topology& topology, const TopologyRegion& region,
+                               std::string_view zone) {
+  std::vector<NodeId> out;
+  for (const NodeId id : region.nodes) {
+    if (topology.node(id).zone == zone) out.push_back(id);
   }
   return out;
+}
+
+std::string node_name(const Topology& topology, NodeId id) {
+  const TopologyNode& node = topology.node(id);
+  return topology.region(node.region).name + "/" + node.name;
 }
 
 std::vector<RegionId> standing_order(const Topology& topology) {

@@ -7,29 +7,23 @@
 #include "quorum/tree.h"
 #include "topology/topology.h"
 
-// What a topology survives, worked out with the tree itself. Pure.
+// Who stands when, and what people call the nodes. Pure.
 namespace regent {
 
 // The ballot of a cluster in which exactly `down` do not answer and all others grant. The topology
 // must outlive it.
 Ballot ballot_without(const Topology& topology, const std::vector<NodeId>& down);
 
-// A group of nodes whose loss leaves no quorum, or no region that could take writes.
-struct FatalLoss {
-  std::string name;          // "eu", "eu/a" for a zone, "eu/n1" for a node
-  bool quorum_lost = false;  // else: a quorum, but nobody who may be primary
-};
-
-// What cannot be lost alone. Empty lists: any single one can.
-struct Survival {
-  std::vector<FatalLoss> regions;
-  std::vector<FatalLoss> zones;
-  std::vector<FatalLoss> nodes;
-};
-Survival survival_of(const Topology& topology);
-
 // The regions that may be primary, in the order in which they stand: by priority, weight, name.
 std::vector<RegionId> standing_order(const Topology& topology);
+
+std::vector<NodeId> all_nodes(const Topology& topology);
+// The region's nodes in this zone.
+std::vector<NodeId> zone_nodes(const Topology& topology, const TopologyRegion& region,
+                               std::string_view zone);
+
+// "us-east/n1"
+std::string node_name(const Topology& topology, NodeId id);
 
 // The nodes of a comma-separated list of REGION, REGION/NODE and REGION/ZONE. Errors name the word
 // that is no such thing.

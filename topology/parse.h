@@ -45,6 +45,10 @@ void advise_topology(const Topology& topology, Findings& findings);
 // The tree that decides. In the flat kinds its leaves are called REGION/NODE; in the hierarchical
 // kind its groups are all regions in their order, with zones below them where they have any.
 Result<QuorumTree> build_tree(const Topology& topology);
+// One region's group as the hierarchical kind has it; in the flat kinds its nodes without zones.
+Group region_group(const Topology& topology, const TopologyRegion& region);
+// What a node weighs in the vote: the majority kind counts heads.
+std::uint64_t voting_weight(const Topology& topology, NodeId id);
 
 // "sha256:…" over every value of the model, or of its quorum part, and over nothing else.
 std::string hash_topology(const Topology& topology);

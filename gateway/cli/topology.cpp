@@ -10,6 +10,7 @@
 #include "gateway/quorum_status.h"
 #include "topology/analysis.h"
 #include "topology/load.h"
+#include "topology/survival.h"
 
 // regent topology check, regent topology explain.
 namespace regent::cli {
