@@ -160,7 +160,8 @@ class Examiner {
   }
 
   // One more unit of weight makes the sum odd, and every set that won before wins still. It should
-  // go where it makes nobody a dictator or dead. Equal weights need no second look.
+  // go where it leaves nobody dead, which also means that nobody decides alone. Equal weights need
+  // no second look.
   std::string untie(const Game& game) {
     if (game.heads) return "add " + game.newcomer;
     Game changed = game;
@@ -170,7 +171,7 @@ class Examiner {
       ++voter.weight;
       const std::vector<std::uint64_t> weights = weights_of(changed);
       if (weights.size() < 3 || !affordable(weights)) break;
-      if (find_dictator(changed) == nullptr && !somebody_dead(weights)) {
+      if (!somebody_dead(weights)) {
         return "give " + voter.name + " weight " + text_of(voter.weight);
       }
       --voter.weight;

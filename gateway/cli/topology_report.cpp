@@ -111,7 +111,8 @@ std::string survival_text(const CheckReport& report) {
   }
   if (has_zones(report.topology())) out += line("any single zone", losses_text(survival.zones));
   out += line("any single node", losses_text(survival.nodes));
-  const std::size_t anywhere = losses.fatal_nodes() - std::min<std::size_t>(losses.fatal_nodes(), 1);
+  const std::size_t fatal = losses.fatal_nodes();
+  const std::size_t anywhere = fatal - std::min<std::size_t>(fatal, 1);
   if (anywhere > 1) out += line("any " + std::to_string(anywhere) + " nodes", "yes");
   out += line("one node in each region",
               survival.one_in_each ? losses_text({*survival.one_in_each}) : "yes");
