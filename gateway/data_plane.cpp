@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "gateway/certificate_watch.h"
 #include "gateway/health_prober.h"
 #include "gateway/service_table.h"
 #include "gateway/worker.h"
@@ -13,6 +14,7 @@
 #include "region/listener.h"
 #include "region/log.h"
 #include "region/resolver.h"
+#include "security/certificate.h"
 #include "security/server_certificates.h"
 
 namespace regent {
@@ -82,6 +84,7 @@ struct DataPlane::State {
   std::optional<HealthProber> prober;
   std::optional<Resolver> resolver;
   const std::shared_ptr<TicketKeys> tickets = std::make_shared<TicketKeys>(boot_now());
+  CertificateWatch certificates{[this] { return current_table(); }, tickets};
   OnBackends on_backends = [](std::vector<std::uint32_t>) {};
   bool running = false;
 
@@ -108,6 +111,7 @@ Status DataPlane::start() {
   State& state = *state_;
   if (Status status = state.listen(); !status) return status;
   state.running = true;
+  state.certificates.start();
   state.first().loop().post([&state] { state.begin(); });
   for (const auto& worker : state.workers) worker->start();
   return Done{};
@@ -116,6 +120,7 @@ Status DataPlane::start() {
 void DataPlane::stop() {
   State& state = *state_;
   if (!std::exchange(state.running, false)) return;
+  state.certificates.stop();
   state.run_on_all([](Worker& worker) { worker.wind_down(); });
   {
     std::unique_lock lock(state.mutex);
@@ -142,6 +147,12 @@ std::vector<ServiceStatus> DataPlane::backend_status() const {
       about.backends.push_back({backend->name, backend->healthy});
       about.healthy += about.backends.back().healthy ? 1 : 0;
     }
+    if (entry.tls) {
+      for (const auto& certificate : entry.tls->current()) {
+        about.certificates.push_back(
+            {certificate->file, seconds_until_expiry(certificate->not_after)});
+      }
+    }
     services.push_back(std::move(about));
   }
   return services;
@@ -165,6 +176,7 @@ Status DataPlane::State::listen() {
                                           {service.name, std::move(protocols), tickets});
       if (!tls) return tls.error();
       entry.tls = std::move(*tls);
+      log_invalid_certificates(entry.name, *entry.tls);
     }
     auto sockets = listen_service(service);
     if (!sockets) return sockets.error();

@@ -72,9 +72,11 @@ struct Metrics::Families {
   Gauge& cache = gauges(registry, "regent_route_cache_up",
                         "1 while the mirror of the route in Redis is up; 0 also without one")
                      .Add({});
-  Gauge& certificate = gauges(registry, "regent_certificate_expiry_seconds",
-                              "Until this gateway's certificate expires; negative: has expired")
-                           .Add({});
+  Family<Gauge>& certificates =
+      gauges(registry, "regent_certificate_expiry_seconds",
+             "Until a certificate expires, of a service or (without labels) this gateway's; "
+             "negative: has expired");
+  Gauge& certificate = certificates.Add({});
   Gauge& topology =
       gauges(registry, "regent_topology_version", "Version in the topology file").Add({});
   Family<Gauge>& build = gauges(registry, "regent_build_info", "Always 1; the labels tell");
@@ -101,6 +103,9 @@ void Metrics::Families::set(const GatewayStatus& status, double certificate_seco
     for (const BackendStatus& backend : service.backends) {
       backends.Add({{"service", service.name}, {"address", backend.address}})
           .Set(backend.healthy ? 1 : 0);
+    }
+    for (const CertificateStatus& shown : service.certificates) {
+      certificates.Add({{"service", service.name}, {"file", shown.file}}).Set(shown.seconds_left);
     }
   }
   cache.Set(status.route_cache_state == "up" ? 1 : 0);

@@ -63,10 +63,15 @@ struct BackendStatus {
   std::string address;
   bool healthy = false;
 };
+struct CertificateStatus {
+  std::string file;
+  double seconds_left = 0;  // until it expires; negative: has expired
+};
 struct ServiceStatus {
   std::string name;
   std::uint32_t healthy = 0;
   std::vector<BackendStatus> backends;
+  std::vector<CertificateStatus> certificates;  // shown to clients
 };
 
 struct GatewayStatus {

@@ -94,7 +94,11 @@ system_clock::time_point not_after_of(const X509* certificate) {
 }
 
 double seconds_until_expiry(const CredentialSet& set) {
-  return std::chrono::duration<double>(set.not_after - system_clock::now()).count();
+  return seconds_until_expiry(set.not_after);
+}
+
+double seconds_until_expiry(system_clock::time_point not_after) {
+  return std::chrono::duration<double>(not_after - system_clock::now()).count();
 }
 
 std::string utc_text(system_clock::time_point time) {

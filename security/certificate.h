@@ -29,6 +29,7 @@ std::chrono::system_clock::time_point not_before_of(const X509* certificate);
 std::chrono::system_clock::time_point not_after_of(const X509* certificate);
 // Negative when it has expired; for the metric regent_certificate_expiry_seconds.
 double seconds_until_expiry(const CredentialSet& set);
+double seconds_until_expiry(std::chrono::system_clock::time_point not_after);
 // "2026-03-01 12:00:00 UTC"
 std::string utc_text(std::chrono::system_clock::time_point time);
 

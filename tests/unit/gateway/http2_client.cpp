@@ -13,6 +13,8 @@
 
 #include <gtest/gtest.h>
 
+#include "security/certificate.h"
+
 namespace regent::test {
 namespace {
 
@@ -278,6 +280,10 @@ const Http2Answer& Http2Client::wait(std::int32_t id) {
       << "stream " << id << (ended_ ? ": the connection ended" : ": no answer in time")
       << (goaway_ ? ", GOAWAY " + std::to_string(*goaway_) : "");
   return answers_[id];
+}
+
+std::string Http2Client::certificate() const {
+  return certificate_der(SSL_get0_peer_certificate(ssl_.get()));
 }
 
 void Http2Client::take(std::int32_t id) {

@@ -76,6 +76,7 @@ class Http2Client {
   int pings_answered() const { return pongs_; }
   // The codes of RST_STREAM frames, after raw bytes.
   const std::map<std::uint32_t, std::uint32_t>& resets() const { return resets_; }
+  std::string certificate() const;  // that the gateway has shown, DER
   nghttp2_session* frames() { return frames_; }
 
  private:

@@ -18,6 +18,17 @@ std::string page(Metrics& metrics, const GatewayStatus& status = primary_status(
   return metrics.text(status, 3600, boot_now());
 }
 
+TEST(MetricsTest, ShowsHowLongCertificatesOfServicesLast) {
+  Metrics metrics({"orders"});
+  GatewayStatus status = primary_status();
+  status.services.at(0).certificates = {{"/a.crt", 90}, {"/b.crt", -5}};
+  const std::string text = page(metrics, status);
+  const std::string line = "regent_certificate_expiry_seconds{file=\"/";
+  EXPECT_THAT(text, HasSubstr(line + "a.crt\",service=\"orders\"} 90\n"));
+  EXPECT_THAT(text, HasSubstr(line + "b.crt\",service=\"orders\"} -5\n"));
+  EXPECT_THAT(text, HasSubstr("regent_certificate_expiry_seconds 3600\n"));
+}
+
 TEST(MetricsTest, ShowsTheStatus) {
   Metrics metrics({"orders"});
   const std::string text = page(metrics);
