@@ -90,3 +90,16 @@ def server_context(pair):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{pair}.crt", f"{pair}.key")
     return context
+
+
+def self_signed(stem, *names, days=2):
+    """Writes STEM.crt and STEM.key for a service under these names; returns them as the topology
+    names them."""
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-subj", "/CN=service", "-days", str(days),
+        "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names),
+        "-keyout", f"{stem}.new.key", "-out", f"{stem}.new.crt")
+    os.chmod(f"{stem}.new.key", 0o600)
+    os.replace(f"{stem}.new.key", f"{stem}.key")
+    os.replace(f"{stem}.new.crt", f"{stem}.crt")
+    return {"cert": f"{stem}.crt", "key": f"{stem}.key"}
