@@ -53,7 +53,8 @@ def nodes_of(described):
 
 
 def to_yaml(value, indent=0):
-    """YAML in block style of dictionaries, lists of texts, texts, numbers and booleans."""
+    """YAML in block style of dictionaries, lists of texts or flat dictionaries, texts, numbers and
+    booleans."""
     lines = []
     for key, item in value.items():
         if isinstance(item, dict):
@@ -66,6 +67,8 @@ def to_yaml(value, indent=0):
 
 
 def _scalar(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key}: {_scalar(item)}" for key, item in value.items()) + " }"
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
