@@ -1,5 +1,6 @@
 """HTTP/2 for clients: errors get the code that RFC 9113 asks for, and usual clients are served,
 also while the primary changes."""
+import json
 import re
 import socket
 import ssl
@@ -10,8 +11,12 @@ import unittest
 from harness import http2, http2_cases, proxies
 from harness.case import ClusterTest
 from harness.certificates import self_signed
+from harness.cluster import Cluster
 from harness.topology import topology
 from harness.wait import await_
+
+SECURED_PORT = 8443
+ORDER = "the same one"
 
 
 class Regent(proxies.Regent):
@@ -122,17 +127,28 @@ class Http2ErrorsTest(unittest.TestCase):
         self.assertRegex(asked.stdout, r"200 +5 +/ready")
 
 
+class KeyedCluster(Cluster):
+    """All of its loads send one order again and again, with an Idempotency-Key."""
+
+    def records(self):
+        return [{**record, "key": record["id"] == ORDER} for record in super().records()]
+
+
 class Http2SwitchoverTest(ClusterTest):
+    cluster_class = KeyedCluster
+
     def start_secured(self):
         folder = tempfile.mkdtemp(prefix="regent-http2-")
         self.addCleanup(subprocess.run, ["rm", "-r", folder], check=True)
         described = topology(hold="5s")
-        described["services"]["orders"]["tls"] = self_signed(f"{folder}/service", "shop")
+        described["services"]["secured"] = {
+            **described["services"]["orders"], "port": SECURED_PORT,
+            "tls": self_signed(f"{folder}/service", "shop")}
         return self.start_cluster(described)
 
     def load(self, cluster, region, *options):
         namespace = cluster.network.namespace(region)
-        url = f"https://{cluster.gateway_address(region)}:8080/orders?limit=0"
+        url = f"https://{cluster.gateway_address(region)}:{SECURED_PORT}/orders?limit=0"
         return subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{namespace}", "h2load", "-D", "8", "-c", "3", "-m", "5",
              *options, url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -141,8 +157,9 @@ class Http2SwitchoverTest(ClusterTest):
         cluster = self.start_secured()
         order = f"{cluster.work}/order.json"
         with open(order, "w", encoding="ascii") as file:
-            file.write('{"id": "the same one"}')
-        loads = [self.load(cluster, region, "-d", order) for region in cluster.regions]
+            json.dump({"id": ORDER}, file)
+        post = ("-d", order, "-H", f"idempotency-key: {ORDER}")
+        loads = [self.load(cluster, region, *post) for region in cluster.regions]
         loads.append(self.load(cluster, "eu"))
         for target in ("eu", "us-west", "us-east"):
             await_(lambda: len(cluster.records()) > 0, what="orders arrive")

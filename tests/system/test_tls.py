@@ -72,7 +72,7 @@ class TlsTest(unittest.TestCase):
         admin = self.regent.described["ports"]["admin"]
         with http2.context().wrap_socket(
                 socket.create_connection((proxies.HOST, admin), 20)) as sock:
-            sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            sock.sendall(b"GET /metrics HTTP/1.0\r\nHost: shop\r\n\r\n")
             page = b"".join(iter(lambda: sock.recv(65536), b"")).decode()
         found = re.findall(r'^regent_certificate_expiry_seconds\{file="([^"]+)",service="orders"\} '
                            r"(\S+)$", page, re.M)
