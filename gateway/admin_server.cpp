@@ -97,7 +97,7 @@ class Handler : public Poco::Net::HTTPRequestHandler {
     asked.path = target.substr(0, mark);
     if (mark != std::string::npos) asked.query = target.substr(mark + 1);
     asked.body = body;
-    asked.host = request.get("Host", "");  // HTTP/1.0 may do without
+    asked.host = request.getHost();
     asked.origin = request.get("Origin", "");
     asked.client = request.clientAddress().toString();
     Poco::Net::SecureStreamSocket socket(

@@ -71,7 +71,7 @@ struct ServiceStatus {
   std::string name;
   std::uint32_t healthy = 0;
   std::vector<BackendStatus> backends;
-  std::vector<CertificateStatus> certificates;  // shown to clients
+  std::vector<CertificateStatus> certificates{};  // shown to clients
 };
 
 struct GatewayStatus {

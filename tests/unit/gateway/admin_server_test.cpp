@@ -286,10 +286,6 @@ TEST_F(AdminTest, MalformedRequestsEndTheConnectionAndNothingElse) {
   }
 }
 
-TEST_F(AdminTest, OldClientsNeedNoHost) {
-  EXPECT_NE(ask_raw("GET /livez HTTP/1.0\r\n\r\n").find(" 200 "), std::string::npos);
-}
-
 TEST_F(AdminTest, TwoRequestsOnOneConnection) {
   const std::string both =
       "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
