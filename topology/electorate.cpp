@@ -52,4 +52,31 @@ bool Turnout::somebody_may_lead() const {
   return false;
 }
 
+Explanation regions_as_voters(const Topology& topology, const Turnout& turnout) {
+  const Explanation tree = turnout.tree();
+  Explanation out;
+  out.needed = tree.needed;
+  out.total = tree.total;
+  Explanation down;
+  down.leaf = NodeId{static_cast<std::uint32_t>(topology.regions.size())};
+  down.outcome = Outcome::lost;
+  for (std::size_t i = 0; i < topology.regions.size(); ++i) {
+    const TopologyRegion& region = topology.regions[i];
+    Explanation& voter = out.children.emplace_back();
+    voter.leaf = NodeId{static_cast<std::uint32_t>(i)};
+    voter.outcome = Outcome::won;
+    if (topology.kind == QuorumKind::hierarchical) {
+      voter.own_weight = region.weight;
+      voter.outcome = tree.children.at(i).outcome;
+      continue;
+    }
+    for (const NodeId id : region.nodes) {
+      (turnout.up(id) ? voter : down).own_weight += voting_weight(topology, id);
+    }
+    if (voter.own_weight == 0) voter.outcome = Outcome::lost;
+  }
+  out.children.push_back(std::move(down));
+  return out;
+}
+
 }  // namespace regent

@@ -42,4 +42,8 @@ class Turnout {
   Ballot vote_;
 };
 
+// The vote with each region as one voter: its leaves are RegionIds. In the flat kinds a region
+// weighs what its nodes do; those that are down already are one voter more, which is lost.
+Explanation regions_as_voters(const Topology& topology, const Turnout& turnout);
+
 }  // namespace regent

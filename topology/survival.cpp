@@ -19,35 +19,6 @@ std::optional<FatalLoss> fatal(Turnout& turnout, const std::vector<NodeId>& down
   return FatalLoss{std::move(name), !quorum};
 }
 
-// The vote with each region as one voter: its leaves are RegionIds. In the flat kinds a region
-// weighs what its nodes do; those that are down already are one voter more, which is lost.
-Explanation regions_as_voters(const Topology& topology, const Turnout& turnout) {
-  const Explanation tree = turnout.tree();
-  Explanation out;
-  out.needed = tree.needed;
-  out.total = tree.total;
-  Explanation down;
-  down.leaf = NodeId{static_cast<std::uint32_t>(topology.regions.size())};
-  down.outcome = Outcome::lost;
-  for (std::size_t i = 0; i < topology.regions.size(); ++i) {
-    const TopologyRegion& region = topology.regions[i];
-    Explanation& voter = out.children.emplace_back();
-    voter.leaf = NodeId{static_cast<std::uint32_t>(i)};
-    voter.outcome = Outcome::won;
-    if (topology.kind == QuorumKind::hierarchical) {
-      voter.own_weight = region.weight;
-      voter.outcome = tree.children.at(i).outcome;
-      continue;
-    }
-    for (const NodeId id : region.nodes) {
-      (turnout.up(id) ? voter : down).own_weight += voting_weight(topology, id);
-    }
-    if (voter.own_weight == 0) voter.outcome = Outcome::lost;
-  }
-  out.children.push_back(std::move(down));
-  return out;
-}
-
 // Somebody who may lead, as a vote that any one of them wins; with its own nodes below each or,
 // where regions are lost as a whole, as a leaf.
 Explanation leaders_as_voters(const Topology& topology, const Turnout& turnout, bool whole) {

@@ -1,0 +1,191 @@
+#include "topology/availability.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/topology/small_topologies.h"
+#include "topology/electorate.h"
+#include "topology/link_chances.h"
+#include "topology/load.h"
+
+namespace regent {
+namespace {
+
+// Unlike each other, so that no two can be taken for one another.
+Failures uneven(const Topology& topology) {
+  Failures out = Failures::everywhere(topology, 0, 0, 0);
+  double share = 0.05;
+  const auto next = [&] { return share += 0.013; };
+  for (double& down : out.of_region) down = next();
+  for (double& down : out.of_node) down = next();
+  for (std::size_t i = 0; i < out.of_link.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) out.of_link[i][j] = out.of_link[j][i] = next();
+  }
+  return out;
+}
+
+// Every state of every part: the probability of those in which no region can lead.
+class Oracle {
+ public:
+  Oracle(const Topology& topology, const Failures& failures)
+      : topology_(topology), failures_(failures), turnout_(topology) {
+    const std::size_t regions = topology.regions.size();
+    for (std::size_t i = 0; i < regions; ++i) {
+      parts_.push_back(failures.of_region[i]);
+      for (std::size_t j = 0; j < i; ++j) links_.emplace_back(i, j);
+    }
+    for (const double down : failures.of_node) parts_.push_back(down);
+    for (const auto& [i, j] : links_) parts_.push_back(failures.of_link[i][j]);
+  }
+
+  double unavailability() {
+    double out = 0;
+    for (std::size_t up = 0; up < std::size_t{1} << parts_.size(); ++up) {
+      double probability = 1;
+      for (std::size_t i = 0; i < parts_.size() && probability > 0; ++i) {
+        probability *= (up >> i & 1) != 0 ? 1 - parts_[i] : parts_[i];
+      }
+      if (probability > 0 && !somebody_leads(up)) out += probability;
+    }
+    return out;
+  }
+
+ private:
+  bool linked(std::size_t up, std::size_t a, std::size_t b) const {
+    if (a == b) return true;
+    const std::size_t first = topology_.regions.size() + topology_.nodes.size();
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+      if (links_[i] != std::pair(std::max(a, b), std::min(a, b))) continue;
+      return (up >> (first + i) & 1) != 0;
+    }
+    return false;
+  }
+  bool somebody_leads(std::size_t up) {
+    const std::size_t regions = topology_.regions.size();
+    for (std::uint16_t candidate = 0; candidate < regions; ++candidate) {
+      for (std::uint32_t i = 0; i < topology_.nodes.size(); ++i) {
+        const std::size_t region = topology_.nodes[i].region.value;
+        turnout_.set(NodeId{i}, (up >> region & 1) != 0 && (up >> (regions + i) & 1) != 0 &&
+                                    linked(up, candidate, region));
+      }
+      if (turnout_.quorum() && turnout_.may_lead(RegionId{candidate})) return true;
+    }
+    return false;
+  }
+
+  const Topology& topology_;
+  const Failures& failures_;
+  Turnout turnout_;
+  std::vector<std::pair<std::size_t, std::size_t>> links_;
+  std::vector<double> parts_;
+};
+
+TEST(Availability, AgreesWithBruteForceOnSmallTopologies) {
+  std::size_t topologies = 0;
+  std::size_t tried = 0;
+  for_each_small_topology([&](const Topology& topology) {
+    ++topologies;
+    const std::size_t regions = topology.regions.size();
+    const std::size_t parts = regions + topology.nodes.size() + regions * (regions - 1) / 2;
+    if (topologies % 23 != 0 || parts > 13) return true;
+    ++tried;
+    const Failures failures = uneven(topology);
+    const Unavailability found = unavailability_of(topology, failures);
+    const double truth = Oracle(topology, failures).unavailability();
+    EXPECT_TRUE(found.exact());
+    EXPECT_NEAR(found.least, truth, 1e-12);
+    // What stands in for it in larger cases bounds it.
+    const auto chances = region_chances(topology, failures);
+    const std::uint64_t needed = Turnout(topology).tree().needed;
+    EXPECT_GE(1 - best_two_over_links(*chances, needed, failures.of_link), truth - 1e-12);
+    Failures perfect = failures;
+    for (std::vector<double>& row : perfect.of_link) row.assign(row.size(), 0);
+    EXPECT_LE(unavailability_of(topology, perfect).least, truth + 1e-12);
+    if (topology.regions.size() == 2) {
+      EXPECT_NEAR(1 - best_two_over_links(*chances, needed, failures.of_link), truth, 1e-12);
+    }
+    return !testing::Test::HasFailure();
+  });
+  EXPECT_GT(tried, 100U);
+}
+
+Topology parsed(const std::string& yaml) {
+  LoadedTopology loaded = parse_topology(yaml, "t.yaml");
+  for (const Finding& error : loaded.errors) ADD_FAILURE() << error.message();
+  return std::move(loaded.topology);
+}
+
+std::string square(std::size_t side, const std::string& kind) {
+  std::string yaml = "cluster: c\nquorum: " + kind + "\nregions:\n";
+  for (std::size_t r = 0; r < side; ++r) {
+    const std::string name(1, static_cast<char>('a' + r));
+    yaml += "  " + name + ": { gateways: { g: " + name + "0 }, nodes: {";
+    for (std::size_t n = 1; n <= side; ++n) {
+      const std::string number = std::to_string(n);
+      yaml += (n > 1 ? ", n" : " n") + number + ": " + name + number;
+    }
+    yaml += " } }\n";
+  }
+  return yaml;
+}
+
+// By hand: two of three regions, each up with 0.9 and with the one node it has.
+TEST(Availability, OfThreeRegions) {
+  const Topology topology = parsed(
+      "cluster: c\nregions:\n"
+      "  a: { gateways: { g: a0 }, nodes: { n1: a1 } }\n"
+      "  b: { gateways: { g: b0 }, nodes: { n1: b1 } }\n"
+      "  c: { gateways: { g: c0 }, nodes: { n1: c1 } }\n");
+  const double up = 0.9 * 0.8;
+  const double two = up * up * up + 3 * up * up * (1 - up);
+  const Failures perfect = Failures::everywhere(topology, 0.1, 0.2, 0);
+  EXPECT_NEAR(unavailability_of(topology, perfect).least, 1 - two, 1e-12);
+  // With links: of three regions one link is enough, of two it must be theirs.
+  const Failures cut = Failures::everywhere(topology, 0.1, 0.2, 0.5);
+  const double linked = up * up * up * (1 - 0.125) + 3 * up * up * (1 - up) * 0.5;
+  EXPECT_NEAR(unavailability_of(topology, cut).least, 1 - linked, 1e-12);
+}
+
+TEST(Availability, IsExactForNineTimesNine) {
+  const Topology topology = parsed(square(9, "hierarchical"));
+  const Failures failures = Failures::everywhere(topology, 0.01, 0.05, 0.1);
+  EXPECT_TRUE(unavailability_of(topology, failures).exact());
+  // Without links, any kind.
+  const Failures perfect = Failures::everywhere(topology, 0.01, 0.05, 0);
+  EXPECT_TRUE(unavailability_of(as_majority(topology), perfect).exact());
+}
+
+TEST(Availability, HasBoundsBeyondTheExactSearch) {
+  const Topology large = parsed(square(9, "majority"));
+  const Unavailability bounds =
+      unavailability_of(large, Failures::everywhere(large, 0.01, 0.05, 0.01));
+  EXPECT_FALSE(bounds.exact());
+  EXPECT_LT(bounds.least, bounds.most);
+  EXPECT_LT(bounds.most, 0.001);
+}
+
+TEST(Failures, AreReadFromWords) {
+  const Topology topology = parsed(square(3, "hierarchical"));
+  Failures failures = Failures::everywhere(topology, 0.001, 0.01, 0.001);
+  const auto problem = [&](const std::string& word) {
+    const Status status = failures.set(topology, word);
+    return status ? std::string() : status.error().message;
+  };
+  EXPECT_EQ(problem("node=5%"), "");
+  EXPECT_EQ(problem("b=0.25"), "");
+  EXPECT_EQ(problem("b/n2=100%"), "");
+  EXPECT_EQ(problem("a~c=0"), "");
+  EXPECT_EQ(failures.of_node, (std::vector<double>{.05, .05, .05, .05, 1, .05, .05, .05, .05}));
+  EXPECT_EQ(failures.of_region, (std::vector<double>{.001, .25, .001}));
+  EXPECT_EQ(failures.of_link[2][0], 0);
+  EXPECT_EQ(failures.of_link[0][2], 0);
+  EXPECT_EQ(problem("x=1"), "'x=1': there is no region 'x'");
+  EXPECT_EQ(problem("a/n9=1"), "'a/n9=1': there is no node 'n9' in that region");
+  EXPECT_EQ(problem("a~a=1"), "'a~a=1': a link is between two regions: there is no other 'a'");
+  EXPECT_EQ(problem("node"), "'node': write WHAT=SHARE, such as node=1%");
+  for (const char* word : {"a=2", "a=-1", "a=101%", "a=nan", "a=", "a=x"}) {
+    EXPECT_NE(problem(word).find("must be from 0 to 1"), std::string::npos) << word;
+  }
+}
+
+}  // namespace
+}  // namespace regent

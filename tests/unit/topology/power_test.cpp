@@ -1,0 +1,91 @@
+#include "topology/power.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/topology/small_topologies.h"
+#include "topology/electorate.h"
+#include "topology/load.h"
+
+namespace regent {
+namespace {
+
+// The share of all sets of nodes in which these, together, turn a loss into a win.
+double swings(const Topology& topology, std::uint32_t block) {
+  Turnout turnout(topology);
+  std::size_t count = 0;
+  std::size_t sets = 0;
+  const auto wins = [&](std::uint32_t set) {
+    for (std::uint32_t i = 0; i < topology.nodes.size(); ++i) {
+      turnout.set(NodeId{i}, (set >> i & 1) != 0);
+    }
+    return turnout.quorum();
+  };
+  for (std::uint32_t set = 0; set < 1U << topology.nodes.size(); ++set) {
+    if ((set & block) != 0) continue;
+    ++sets;
+    if (wins(set | block) && !wins(set)) ++count;
+  }
+  return static_cast<double>(count) / static_cast<double>(sets);
+}
+
+std::uint32_t nodes_of(const TopologyRegion& region) {
+  std::uint32_t out = 0;
+  for (const NodeId id : region.nodes) out |= 1U << id.value;
+  return out;
+}
+
+// The same with regions as voters: all of a region's nodes, or none.
+double region_swings(const Topology& topology, std::size_t region) {
+  Turnout turnout(topology);
+  const std::size_t regions = topology.regions.size();
+  std::size_t count = 0;
+  const auto wins = [&](std::size_t set) {
+    for (std::size_t i = 0; i < regions; ++i) {
+      turnout.set(topology.regions[i].nodes, (set >> i & 1) != 0);
+    }
+    return turnout.quorum();
+  };
+  for (std::size_t set = 0; set < std::size_t{1} << regions; ++set) {
+    if ((set >> region & 1) != 0) continue;
+    if (wins(set | std::size_t{1} << region) && !wins(set)) ++count;
+  }
+  return static_cast<double>(count) / static_cast<double>(std::size_t{1} << (regions - 1));
+}
+
+TEST(Power, AgreesWithBruteForceOnSmallTopologies) {
+  std::size_t topologies = 0;
+  for_each_small_topology([&](const Topology& topology) {
+    if (++topologies % 5 != 0) return true;  // every fifth: all cost twenty seconds
+    const Power power = power_of(topology);
+    EXPECT_TRUE(power.exact);
+    for (std::uint32_t i = 0; i < topology.nodes.size(); ++i) {
+      EXPECT_NEAR(power.nodes[i].power, swings(topology, 1U << i), 1e-12);
+    }
+    for (std::size_t i = 0; i < topology.regions.size(); ++i) {
+      if (nodes_of(topology.regions[i]) == 0) continue;
+      EXPECT_NEAR(power.regions[i].power, region_swings(topology, i), 1e-12);
+    }
+    return !testing::Test::HasFailure();
+  });
+  EXPECT_GT(topologies, 5'000U);
+}
+
+// The game of Banzhaf's paper: the board of Nassau County, 1964. The two smallest never matter.
+TEST(Power, OfNassauCounty) {
+  const LoadedTopology loaded = parse_topology(
+      "cluster: nassau\nregions:\n"
+      "  a: { weight: 31, gateways: { g: a0 }, nodes: { n1: a1 } }\n"
+      "  b: { weight: 31, gateways: { g: b0 }, nodes: { n1: b1 } }\n"
+      "  c: { weight: 28, gateways: { g: c0 }, nodes: { n1: c1 } }\n"
+      "  d: { weight: 21, gateways: { g: d0 }, nodes: { n1: d1 } }\n"
+      "  e: { weight: 2, gateways: { g: e0 }, nodes: { n1: e1 } }\n"
+      "  f: { weight: 2, gateways: { g: f0 }, nodes: { n1: f1 } }\n",
+      "t.yaml");
+  ASSERT_TRUE(loaded.errors.empty());
+  const Power power = power_of(loaded.topology);
+  const double expected[] = {1.0 / 3, 1.0 / 3, 1.0 / 3, 0, 0, 0};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(power.regions[i].index, expected[i], 1e-12);
+}
+
+}  // namespace
+}  // namespace regent

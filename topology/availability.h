@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "topology/topology.h"
+
+// How much of the time there is a primary, from how much of the time each part is down. Pure.
+//
+// The model: regions, nodes and the links between two regions fail independently. A region that is
+// down takes its nodes and gateways along; gateways themselves do not fail, since a region can have
+// several. There is a primary when some region may be primary, has more than half of its own nodes,
+// and wins the vote with the regions that its links reach: gateways ask each other directly, so a
+// detour over a third region does not help. The time of a failover itself is not counted.
+namespace regent {
+
+// Shares of the time, 0 to 1, in which a part is down.
+struct Failures {
+  double region = 0.001;
+  double node = 0.01;
+  double link = 0.001;
+
+  std::vector<double> of_region;             // by RegionId
+  std::vector<double> of_node;               // by NodeId; while its region is up
+  std::vector<std::vector<double>> of_link;  // by the two RegionIds, either way round
+
+  // The same for all of a kind.
+  static Failures everywhere(const Topology& topology, double region, double node, double link);
+  // One word of a user: WHAT=SHARE, where WHAT is region, node or link (all of them), REGION,
+  // REGION/NODE or REGION~REGION, and SHARE is 0.001 or 0.1%. Errors name the word.
+  Status set(const Topology& topology, std::string_view word);
+};
+
+inline constexpr double kMinutesPerYear = 365.25 * 24 * 60;
+
+// The share of the time without a primary, between two bounds that are equal when it is exact.
+struct Unavailability {
+  double least = 0;
+  double most = 1;
+  bool exact() const { return least == most; }
+};
+
+// Exact for any tree when links do not fail. Otherwise exact by going through all states of the
+// regions, and for each through what links can leave the candidates with, one link at a time; where
+// that would take more than kMaxLinkSteps, between what perfect links give and what the best two
+// candidates give.
+inline constexpr std::size_t kMaxLinkSteps = 20'000'000;
+Unavailability unavailability_of(const Topology& topology, const Failures& failures);
+
+// The same nodes under a plain majority, to compare with.
+Topology as_majority(const Topology& topology);
+
+}  // namespace regent

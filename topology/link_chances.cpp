@@ -1,0 +1,228 @@
+#include "topology/link_chances.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace regent {
+namespace {
+
+constexpr std::size_t kMostRegions = 12;
+// In place of a candidate's sum: it is none, or can no longer win.
+constexpr std::uint64_t kOut = UINT64_MAX;
+
+// What each region has gathered, by place in the list of those that take part.
+using Gathered = std::array<std::uint64_t, kMostRegions>;
+
+class OverLinks {
+ public:
+  OverLinks(const std::vector<RegionChances>& regions, std::uint64_t needed,
+            const std::vector<std::vector<double>>& down)
+      : regions_(regions), needed_(needed), down_(down) {}
+
+  std::optional<double> run() {
+    if (regions_.size() > kMostRegions) return std::nullopt;
+    double combinations = 1;
+    for (const RegionChances& region : regions_) {
+      combinations *= static_cast<double>(region.size());
+    }
+    if (combinations > kMaxLinkSteps) return std::nullopt;
+    choose(0, 1);
+    if (steps_ > kMaxLinkSteps) return std::nullopt;
+    return won_;
+  }
+
+ private:
+  struct Part {
+    std::size_t region = 0;
+    std::uint64_t weight = 0;
+    bool leads = false;
+  };
+  using States = std::map<Gathered, double>;
+
+  void choose(std::size_t region, double probability) {
+    if (probability == 0 || ++steps_ > kMaxLinkSteps) return;
+    if (region == regions_.size()) {
+      won_ += probability * with_parts();
+      return;
+    }
+    for (const RegionState& state : regions_[region]) {
+      const bool takes_part = state.weight > 0 || state.leads;
+      if (takes_part) parts_.push_back({region, state.weight, state.leads});
+      choose(region + 1, probability * state.probability);
+      if (takes_part) parts_.pop_back();
+    }
+  }
+
+  // The probability that one of the parts can lead.
+  double with_parts() {
+    std::uint64_t total = 0;
+    Gathered gathered{};
+    bool candidate = false;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      total += parts_[i].weight;
+      gathered[i] = parts_[i].leads ? parts_[i].weight : kOut;
+      candidate |= parts_[i].leads;
+      if (parts_[i].leads && parts_[i].weight >= needed_) return 1;
+    }
+    if (total < needed_ || !candidate) return 0;
+    double won = 0;
+    States states{{gathered, 1.0}};
+    for (std::size_t v = 0; v < parts_.size() && !states.empty(); ++v) {
+      for (std::size_t u = v + 1; u < parts_.size(); ++u) add_link(v, u, states, won);
+      settle(v, states);
+    }
+    return won;
+  }
+
+  void add_link(std::size_t v, std::size_t u, States& states, double& won) {
+    if (!parts_[v].leads && !parts_[u].leads) return;
+    const double down = down_[parts_[v].region][parts_[u].region];
+    States next;
+    for (const auto& [gathered, probability] : states) {
+      if (++steps_ > kMaxLinkSteps) return;
+      if (down > 0) next[gathered] += probability * down;
+      if (down == 1) continue;
+      Gathered more = gathered;
+      const bool one = gather(more[v], parts_[u].weight);
+      const bool other = gather(more[u], parts_[v].weight);
+      if (one || other) {
+        won += probability * (1 - down);
+      } else {
+        next[more] += probability * (1 - down);
+      }
+    }
+    states = std::move(next);
+  }
+
+  // Whether that is enough.
+  bool gather(std::uint64_t& sum, std::uint64_t weight) const {
+    if (sum == kOut) return false;
+    sum += weight;
+    return sum >= needed_;
+  }
+
+  // All links of the parts up to v are known: who cannot win with all that is left is out.
+  void settle(std::size_t v, States& states) const {
+    std::uint64_t left = 0;
+    for (std::size_t i = v + 1; i < parts_.size(); ++i) left += parts_[i].weight;
+    States next;
+    for (const auto& [gathered, probability] : states) {
+      Gathered now = gathered;
+      bool candidate = false;
+      for (std::size_t i = 0; i < parts_.size(); ++i) {
+        const std::uint64_t rest = i > v ? left - parts_[i].weight : 0;
+        if (now[i] != kOut && now[i] + rest < needed_) now[i] = kOut;
+        candidate |= now[i] != kOut;
+      }
+      if (candidate) next[now] += probability;
+    }
+    states = std::move(next);
+  }
+
+  const std::vector<RegionChances>& regions_;
+  const std::uint64_t needed_;
+  const std::vector<std::vector<double>>& down_;
+  std::vector<Part> parts_;
+  double won_ = 0;
+  std::size_t steps_ = 0;
+};
+
+// The probability that this region can lead.
+double alone(const std::vector<RegionChances>& regions, std::uint64_t needed,
+             const std::vector<std::vector<double>>& down, std::size_t candidate) {
+  WeightSums others(needed);
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    if (i == candidate) continue;
+    const double up = 1 - down[candidate][i];
+    std::vector<WeightSums::Term> voter{{0, 1 - up}};
+    for (const RegionState& state : regions[i]) {
+      voter.push_back({state.weight, state.probability * up});
+    }
+    if (!others.add(voter)) return 0;
+  }
+  double won = 0;
+  for (const RegionState& state : regions[candidate]) {
+    if (!state.leads) continue;
+    won += state.probability * others.at_least(needed - std::min(needed, state.weight));
+  }
+  return won;
+}
+
+using Two = std::map<std::pair<std::uint64_t, std::uint64_t>, double>;
+
+std::uint64_t more(std::uint64_t sum, std::uint64_t weight, std::uint64_t needed) {
+  return sum == kOut ? kOut : std::min(needed, sum + weight);
+}
+
+// What the two start with: their own, and each other's where they are linked.
+Two start(const RegionChances& one, const RegionChances& other, double down,
+          std::uint64_t needed) {
+  Two out;
+  for (const RegionState& a : one) {
+    for (const RegionState& b : other) {
+      const double both = a.probability * b.probability;
+      const std::uint64_t x = a.leads ? std::min(needed, a.weight) : kOut;
+      const std::uint64_t y = b.leads ? std::min(needed, b.weight) : kOut;
+      out[{x, y}] += both * down;
+      out[{more(x, b.weight, needed), more(y, a.weight, needed)}] += both * (1 - down);
+    }
+  }
+  return out;
+}
+
+// Below 0: too many steps.
+double either(const std::vector<RegionChances>& regions, std::uint64_t needed,
+              const std::vector<std::vector<double>>& down, std::size_t a, std::size_t b) {
+  Two states = start(regions[a], regions[b], down[a][b], needed);
+  std::size_t steps = 0;
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    if (i == a || i == b) continue;
+    Two next;
+    for (const auto& [sums, probability] : states) {
+      const auto [x, y] = sums;
+      for (const RegionState& state : regions[i]) {
+        if (++steps > kMaxLinkSteps) return -1;
+        const double p = probability * state.probability;
+        const std::uint64_t with_x = more(x, state.weight, needed);
+        const std::uint64_t with_y = more(y, state.weight, needed);
+        next[{x, y}] += p * down[a][i] * down[b][i];
+        next[{with_x, y}] += p * (1 - down[a][i]) * down[b][i];
+        next[{x, with_y}] += p * down[a][i] * (1 - down[b][i]);
+        next[{with_x, with_y}] += p * (1 - down[a][i]) * (1 - down[b][i]);
+      }
+    }
+    states = std::move(next);
+  }
+  double won = 0;
+  for (const auto& [sums, probability] : states) {
+    if (sums.first == needed || sums.second == needed) won += probability;
+  }
+  return won;
+}
+
+}  // namespace
+
+std::optional<double> primary_over_links(const std::vector<RegionChances>& regions,
+                                         std::uint64_t needed,
+                                         const std::vector<std::vector<double>>& down) {
+  return OverLinks(regions, needed, down).run();
+}
+
+double best_two_over_links(const std::vector<RegionChances>& regions, std::uint64_t needed,
+                           const std::vector<std::vector<double>>& down) {
+  std::vector<std::pair<double, std::size_t>> candidates;
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    candidates.emplace_back(alone(regions, needed, down, i), i);
+  }
+  std::sort(candidates.rbegin(), candidates.rend());
+  if (candidates.empty()) return 0;
+  double best = candidates[0].first;
+  if (candidates.size() > 1) {
+    best = std::max(best, either(regions, needed, down, candidates[0].second,
+                                 candidates[1].second));
+  }
+  return best;
+}
+
+}  // namespace regent

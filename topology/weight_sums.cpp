@@ -1,0 +1,128 @@
+#include "topology/weight_sums.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace regent {
+
+void add_shifted(std::vector<WeightSums::Term>& sums, const std::vector<WeightSums::Term>& terms,
+                 std::uint64_t weight, double p, std::uint64_t cap) {
+  if (p == 0) return;
+  std::vector<WeightSums::Term> out;
+  out.reserve(sums.size() + terms.size());
+  const auto put = [&](std::uint64_t sum, double probability) {
+    if (!out.empty() && out.back().weight == sum) {
+      out.back().probability += probability;
+    } else {
+      out.push_back({sum, probability});
+    }
+  };
+  auto old = sums.begin();
+  for (const WeightSums::Term& term : terms) {
+    const std::uint64_t sum = cap - term.weight < weight ? cap : term.weight + weight;
+    for (; old != sums.end() && old->weight <= sum; ++old) put(old->weight, old->probability);
+    put(sum, term.probability * p);
+  }
+  for (; old != sums.end(); ++old) put(old->weight, old->probability);
+  sums = std::move(out);
+}
+
+bool WeightSums::add(std::uint64_t weight, double p) {
+  return weight == 0 || add({{0, 1 - p}, {weight, p}});
+}
+
+bool WeightSums::add(const std::vector<Term>& voter) {
+  std::vector<Term> sums;
+  for (const Term& term : voter) add_shifted(sums, terms_, term.weight, term.probability, cap_);
+  terms_ = std::move(sums);
+  return terms_.size() <= kMaxTerms;
+}
+
+double WeightSums::at_least(std::uint64_t weight) const {
+  return between(weight, UINT64_MAX);
+}
+
+double WeightSums::between(std::uint64_t least, std::uint64_t most) const {
+  double sum = 0;
+  for (const Term& term : terms_) {
+    if (term.weight >= least && term.weight <= most) sum += term.probability;
+  }
+  return sum;
+}
+
+double won_probability(const Explanation& group, const std::vector<double>& up) {
+  if (group.leaf != kNoNode) return up.at(group.leaf.value);
+  WeightSums sums(group.needed);
+  for (const Explanation& child : group.children) {
+    if (child.own_weight == 0) continue;
+    const double won = won_probability(child, up);
+    if (won < 0 || !sums.add(child.own_weight, won)) return -1;
+  }
+  return sums.at_least(group.needed);
+}
+
+namespace {
+
+// All voters but one, for each: what is outside of a range is added up once for all in it, so that
+// n voters cost n log n additions. Voters alike (in weight and probability) have one answer.
+class LeaveOneOut {
+ public:
+  struct Voter {
+    std::uint64_t weight = 0;
+    double won = 0;
+    std::size_t place = 0;
+    bool like(const Voter& other) const { return weight == other.weight && won == other.won; }
+  };
+  LeaveOneOut(std::uint64_t needed, std::vector<Voter> voters, std::vector<double>& swings)
+      : needed_(needed), voters_(std::move(voters)), swings_(swings) {}
+
+  bool run(std::size_t first, std::size_t last, WeightSums outside) {
+    const auto like_first = [&](const Voter& voter) { return voter.like(voters_[first]); };
+    const auto begin = voters_.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto end = voters_.begin() + static_cast<std::ptrdiff_t>(last);
+    if (std::all_of(begin, end, like_first)) {
+      if (!add(outside, first + 1, last)) return false;
+      const std::uint64_t least = needed_ - std::min(needed_, voters_[first].weight);
+      const double swing = needed_ == 0 ? 0 : outside.between(least, needed_ - 1);
+      for (std::size_t i = first; i < last; ++i) swings_[voters_[i].place] = swing;
+      return true;
+    }
+    const std::size_t middle = first + (last - first) / 2;
+    WeightSums with_right = outside;
+    if (!add(with_right, middle, last) || !run(first, middle, std::move(with_right))) return false;
+    return add(outside, first, middle) && run(middle, last, std::move(outside));
+  }
+
+ private:
+  bool add(WeightSums& sums, std::size_t first, std::size_t last) const {
+    for (std::size_t i = first; i < last; ++i) {
+      if (!sums.add(voters_[i].weight, voters_[i].won)) return false;
+    }
+    return true;
+  }
+
+  std::uint64_t needed_;
+  std::vector<Voter> voters_;
+  std::vector<double>& swings_;
+};
+
+}  // namespace
+
+bool swing_probabilities(const Explanation& group, const std::vector<double>& won,
+                         std::vector<double>& swings) {
+  swings.assign(group.children.size(), 0);
+  std::vector<LeaveOneOut::Voter> voters;
+  for (std::size_t i = 0; i < group.children.size(); ++i) {
+    const std::uint64_t weight = group.children[i].own_weight;
+    if (weight > 0) voters.push_back({weight, won.at(i), i});
+  }
+  if (voters.empty()) return true;
+  std::sort(voters.begin(), voters.end(), [](const auto& one, const auto& other) {
+    return std::tie(one.weight, one.won, one.place) < std::tie(other.weight, other.won, other.place);
+  });
+  const std::size_t count = voters.size();
+  return LeaveOneOut(group.needed, std::move(voters), swings).run(0, count,
+                                                                  WeightSums(group.needed));
+}
+
+}  // namespace regent
