@@ -41,6 +41,12 @@ void fill(std::vector<Voice>& voices, const std::vector<double>& power) {
 
 }  // namespace
 
+std::optional<std::vector<double>> leaf_power(const Explanation& tree, std::size_t nodes) {
+  std::vector<double> power(nodes);
+  if (!add_power(tree, 1, power)) return std::nullopt;
+  return power;
+}
+
 Power power_of(const Topology& topology) {
   Power out;
   const Turnout all(topology);
@@ -52,12 +58,12 @@ Power power_of(const Topology& topology) {
     out.nodes.push_back({node_name(topology, id), voting_weight(topology, id)});
   }
   // One leaf more: those that are down, of whom there is nobody here.
-  std::vector<double> of_regions(topology.regions.size() + 1);
-  std::vector<double> of_nodes(topology.nodes.size());
-  out.exact = add_power(regions, 1, of_regions) && add_power(all.tree(), 1, of_nodes);
+  const auto of_regions = leaf_power(regions, topology.regions.size() + 1);
+  const auto of_nodes = leaf_power(all.tree(), topology.nodes.size());
+  out.exact = of_regions && of_nodes;
   if (!out.exact) return out;
-  fill(out.regions, of_regions);
-  fill(out.nodes, of_nodes);
+  fill(out.regions, *of_regions);
+  fill(out.nodes, *of_nodes);
   return out;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "quorum/tree.h"
 #include "topology/topology.h"
 
 // How often each voter is the one that decides, beside what it weighs. Pure.
@@ -28,5 +30,8 @@ struct Power {
   bool exact = true;           // false: too many different sums, all power is 0
 };
 Power power_of(const Topology& topology);
+
+// The power of each leaf of a tree, by NodeId, up to the limit `nodes`. nullopt: too many sums.
+std::optional<std::vector<double>> leaf_power(const Explanation& tree, std::size_t nodes);
 
 }  // namespace regent

@@ -114,7 +114,7 @@ void find_problems(const Timing& timing, TimingAdvice& advice) {
                                    " one lost packet makes a link look down",
                                "make it " + text_of(better.heartbeat)});
   }
-  if (timing.lease >= 2 * better.lease) {
+  if (timing.lease >= 3 * better.lease) {
     advice.problems.push_back({"timing.lease",
                                "is " + text_of(timing.lease) +
                                    ", longer than these distances need: a failover waits for it",
@@ -133,6 +133,15 @@ void RoundTrips::set(RegionId a, RegionId b, Duration round_trip) {
   between.at(a.value).at(b.value) = round_trip;
   between.at(b.value).at(a.value) = round_trip;
   given = true;
+}
+
+void RoundTrips::assume_longest() {
+  const Duration longest = longest_pair(*this);
+  for (std::size_t a = 0; a < between.size(); ++a) {
+    for (std::size_t b = 0; b < between.size(); ++b) {
+      if (a != b && between[a][b] == Duration{}) between[a][b] = longest;
+    }
+  }
 }
 
 Status RoundTrips::set(const Topology& topology, std::string_view word) {

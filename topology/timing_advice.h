@@ -21,6 +21,8 @@ struct RoundTrips {
   // word.
   Status set(const Topology& topology, std::string_view word);
   void set(RegionId a, RegionId b, Duration round_trip);
+  // Pairs of which nothing is known become as far apart as the farthest that is.
+  void assume_longest();
 };
 
 // The round trip in which a region has heard enough to win: that of the farthest region it cannot

@@ -6,7 +6,6 @@
 
 #include "gateway/cli/cli.h"
 #include "gateway/cli/topology_report.h"
-#include "gateway/quorum_status.h"
 #include "topology/analysis.h"
 #include "topology/load.h"
 
@@ -19,6 +18,8 @@ using Poco::JSON::Object;
 struct Options {
   std::string file;
   std::string down;
+  std::vector<std::string> failures;
+  std::vector<std::string> round_trips;
   bool json = false;
 };
 
@@ -45,32 +46,29 @@ int report_errors(const LoadedTopology& loaded, const Options& options) {
   return kBadTopology;
 }
 
-// "won 3 of 4, 3 needed", or what a node weighs.
-std::string sums(const Explanation& item) {
-  if (item.leaf != kNoNode) return std::string(outcome_name(item.outcome));
-  return std::string(outcome_name(item.outcome)) + ": " + std::to_string(item.weight) + " of " +
-         std::to_string(item.total) + ", " + std::to_string(item.needed) + " needed";
-}
-
-void print_sums(const Explanation& item, std::size_t depth) {
-  std::string line = column(std::string(2 * depth + 2, ' ') + item.name, 30);
-  line += column(depth == 0 ? "" : "weight " + std::to_string(item.own_weight), 16);
-  line += sums(item);
-  std::cout << line << "\n";
-  for (const Explanation& child : item.children) print_sums(child, depth + 1);
-}
-
-QuorumStatus quorum_without(const Topology& topology, const std::vector<NodeId>& down) {
-  std::vector<NodeStatus> nodes(topology.nodes.size());
-  for (NodeStatus& node : nodes) node.reachable = true;
-  for (const NodeId id : down) nodes[id.value].reachable = false;
-  return describe_quorum(topology, ballot_without(topology, down), std::move(nodes));
+int wrong_usage(const std::string& option, const Error& error) {
+  std::cerr << option << " " << error.message << "\n";
+  return kUsage;
 }
 
 int check(const Options& options) {
   const LoadedTopology loaded = load_topology(options.file);
   if (!loaded.errors.empty()) return report_errors(loaded, options);
-  const CheckReport report(loaded);
+  const Topology& topology = loaded.topology;
+  const Failures defaults;
+  Failures failures =
+      Failures::everywhere(topology, defaults.region, defaults.node, defaults.link);
+  RoundTrips trips = RoundTrips::unknown(topology);
+  for (const std::string& word : options.failures) {
+    if (const Status set = failures.set(topology, word); !set) {
+      return wrong_usage("--failure", set.error());
+    }
+  }
+  for (const std::string& word : options.round_trips) {
+    if (const Status set = trips.set(topology, word); !set) return wrong_usage("--rtt", set.error());
+  }
+  trips.assume_longest();
+  const CheckReport report(loaded, failures, trips);
   if (options.json) {
     print_json(check_json(report));
   } else {
@@ -79,35 +77,20 @@ int check(const Options& options) {
   return kDone;
 }
 
-void print_explanation(const Topology& topology, const std::vector<NodeId>& down) {
-  const Ballot ballot = ballot_without(topology, down);
-  const Explanation root = Explanation::of(topology.tree, ballot);
-  const bool won = root.outcome == Outcome::won;
-  std::cout << (won ? "quorum: won" : "quorum: lost") << " with " << root.weight << " of "
-            << root.total << ", " << root.needed << " needed, margin " << root.margin << "\n\n";
-  print_sums(root, 0);
-  const std::vector<std::string> missing = root.missing();
-  std::cout << "\nmissing: ";
-  if (missing.empty()) std::cout << "nobody";
-  for (std::size_t i = 0; i < missing.size(); ++i) std::cout << (i > 0 ? ", " : "") << missing[i];
-  std::cout << "\n";
-}
-
 int explain(const Options& options) {
   const LoadedTopology loaded = load_topology(options.file);
   if (!loaded.errors.empty()) return report_errors(loaded, options);
   const Result<std::vector<NodeId>> down = find_nodes(loaded.topology, options.down);
   if (!down) {
-    std::cerr << "--down " << down.error().message << "\n";
-    return kUsage;
+    return wrong_usage("--down", down.error());
   }
-  const QuorumStatus status = quorum_without(loaded.topology, *down);
   if (options.json) {
-    print_json(quorum_json(status));
+    print_json(explain_json(loaded.topology, *down));
   } else {
-    print_explanation(loaded.topology, *down);
+    std::cout << explain_text(loaded.topology, *down);
   }
-  return status.outcome == Outcome::won ? kDone : kNoQuorum;
+  const Turnout turnout(loaded.topology, *down);
+  return primary_without(loaded.topology, turnout) == kNoRegion ? kNoQuorum : kDone;
 }
 
 }  // namespace
@@ -120,6 +103,12 @@ void add_topology_command(CLI::App& app, int& exit_code) {
   CLI::App* checking =
       topology->add_subcommand("check", "Validate a file and say what its quorum survives");
   checking->add_option("FILE", options->file, "Topology file (YAML)")->required();
+  checking->add_option("--failure", options->failures,
+                       "Share of time that something is down: WHAT=SHARE, repeatable; WHAT is "
+                       "region, node or link, REGION, REGION/NODE or REGION~REGION");
+  checking->add_option("--rtt", options->round_trips,
+                       "Round trip between regions: DURATION or REGION~REGION=DURATION, "
+                       "repeatable; others count as the longest given");
   checking->add_flag("--json", options->json, "Print JSON");
   checking->callback([options, &exit_code] { exit_code = check(*options); });
 

@@ -27,21 +27,6 @@ Array::Ptr losses_json(const std::vector<FatalLoss>& losses) {
   return out;
 }
 
-// "examples" are all of them when there are "count".
-Object::Ptr sets_json(const NamedSets& sets) {
-  Array::Ptr examples = new Array;
-  for (const std::vector<std::string>& set : sets.examples) {
-    Array::Ptr names = new Array;
-    for (const std::string& name : set) names->add(name);
-    examples->add(names);
-  }
-  Object::Ptr out = new_object();
-  out->set("size", sets.size);
-  out->set("count", sets.count ? Poco::Dynamic::Var(*sets.count) : Poco::Dynamic::Var());
-  out->set("examples", examples);
-  return out;
-}
-
 Object::Ptr survives_json(const CheckReport& report) {
   const Survival& survival = report.survival;
   const Losses& losses = survival.losses;
@@ -92,7 +77,110 @@ Object::Ptr fatal_json(const Survival& survival) {
   return fatal;
 }
 
+Array::Ptr voices_json(const std::vector<Voice>& voices) {
+  Array::Ptr out = new Array;
+  for (const Voice& voice : voices) {
+    Object::Ptr item = new_object();
+    item->set("name", voice.name);
+    item->set("weight", voice.weight);
+    item->set("power", voice.power);
+    item->set("index", voice.index);
+    out->add(item);
+  }
+  return out;
+}
+
+Object::Ptr power_json(const Power& power) {
+  Object::Ptr out = new_object();
+  out->set("exact", power.exact);
+  out->set("regions", voices_json(power.regions));
+  out->set("nodes", voices_json(power.nodes));
+  return out;
+}
+
+// Shares of the time without a primary, and the minutes of a year that the larger one is.
+Object::Ptr unavailability_json(const Unavailability& down) {
+  Object::Ptr out = new_object();
+  out->set("exact", down.exact());
+  out->set("least", down.least);
+  out->set("most", down.most);
+  out->set("minutes_per_year", down.most * kMinutesPerYear);
+  return out;
+}
+
+Object::Ptr availability_json(const CheckReport& report) {
+  Object::Ptr assumed = new_object();
+  assumed->set("region", report.failures.region);
+  assumed->set("node", report.failures.node);
+  assumed->set("link", report.failures.link);
+  Object::Ptr out = new_object();
+  out->set("failures", assumed);
+  out->set("without_primary", unavailability_json(report.unavailability));
+  out->set("without_primary_plain_majority", unavailability_json(report.as_plain_majority));
+  return out;
+}
+
+double in_ms(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+Object::Ptr failover_json(const Topology& topology, const FailoverTime& failover) {
+  const bool follows = failover.successor != kNoRegion;
+  Object::Ptr out = new_object();
+  out->set("lost", topology.region_name(failover.lost));
+  out->set("successor", follows ? Poco::Dynamic::Var(topology.region_name(failover.successor))
+                                : Poco::Dynamic::Var());
+  if (!follows) return out;
+  out->set("least_ms", in_ms(failover.least));
+  out->set("typical_ms", in_ms(failover.typical));
+  out->set("most_ms", in_ms(failover.most));
+  return out;
+}
+
+Object::Ptr timing_json(const CheckReport& report) {
+  const TimingAdvice& advice = report.timing;
+  Array::Ptr failovers = new Array;
+  for (const FailoverTime& failover : advice.failovers) {
+    failovers->add(failover_json(report.topology(), failover));
+  }
+  Array::Ptr problems = new Array;
+  for (const TimingProblem& problem : advice.problems) {
+    Object::Ptr item = new_object();
+    item->set("path", problem.path);
+    item->set("text", problem.text);
+    item->set("mend", problem.mend);
+    problems->add(item);
+  }
+  Object::Ptr better = new_object();
+  better->set("lease_ms", in_ms(advice.better.lease));
+  better->set("heartbeat_ms", in_ms(advice.better.heartbeat));
+  better->set("election_window_ms", in_ms(advice.better.election_window));
+  Object::Ptr out = new_object();
+  out->set("round_trips_given", report.round_trips_given);
+  out->set("longest_round_trip_ms", in_ms(advice.longest));
+  out->set("longest_to_win_ms", in_ms(advice.longest_to_win));
+  out->set("failovers", failovers);
+  out->set("problems", problems);
+  if (report.round_trips_given) out->set("better", better);
+  return out;
+}
+
 }  // namespace
+
+// "examples" are all of them when there are "count".
+Object::Ptr sets_json(const NamedSets& sets) {
+  Array::Ptr examples = new Array;
+  for (const std::vector<std::string>& set : sets.examples) {
+    Array::Ptr names = new Array;
+    for (const std::string& name : set) names->add(name);
+    examples->add(names);
+  }
+  Object::Ptr out = new_object();
+  out->set("size", sets.size);
+  out->set("count", sets.count ? Poco::Dynamic::Var(*sets.count) : Poco::Dynamic::Var());
+  out->set("examples", examples);
+  return out;
+}
 
 Array::Ptr findings_json(const std::vector<Finding>& findings) {
   Array::Ptr out = new Array;
@@ -130,6 +218,9 @@ Object::Ptr check_json(const CheckReport& report) {
   out->set("survives", survives_json(report));
   out->set("fatal_losses", fatal_json(survival));
   out->set("smallest_sets", smallest_json(survival));
+  out->set("power", power_json(report.power));
+  out->set("availability", availability_json(report));
+  out->set("timing", timing_json(report));
   out->set("findings", flaws_json(report.flaws));
   out->set("warnings", findings_json(report.loaded.warnings));
   return out;

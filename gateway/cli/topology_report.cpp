@@ -1,6 +1,7 @@
 #include "gateway/cli/topology_report.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "topology/analysis.h"
 
@@ -8,20 +9,11 @@ namespace regent::cli {
 namespace {
 
 constexpr std::size_t kNameWidth = 26;
-constexpr std::size_t kShown = 5;  // sets or names in one line
-
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : between) + word;
-  return out;
-}
+constexpr std::size_t kShown = 5;       // losses in one line
+constexpr std::size_t kShownNames = 8;  // in one line of sets
 
 std::string plural(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
-std::string line(const std::string& title, const std::string& text) {
-  return column("  " + title, kNameWidth + 2) + text + "\n";
 }
 
 std::string header(const Topology& topology) {
@@ -36,20 +28,56 @@ std::string header(const Topology& topology) {
          plural(topology.services.size(), "service") + "\n";
 }
 
-// One group or node a line: its weight, what share of its group that is, and what a group needs.
-void add_tree(const Explanation& item, std::uint64_t of, std::size_t depth, std::string& out) {
-  std::string line = column(std::string(2 * depth + 2, ' ') + item.name, kNameWidth + 2);
+std::string percent(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%5.1f %%", 100 * share);
+  return text;
+}
+
+// Weight and its share of the group, and the power of a voter.
+std::string voter_line(const std::string& name, std::uint64_t weight, std::uint64_t of,
+                       const std::string& power) {
+  return column("  " + name, kNameWidth + 2) + column(std::to_string(weight), 9) +
+         column(bar(weight, of, 10), 12) + power;
+}
+
+// One group or node a line. The power of a node is in the whole vote; so is that of a region, among
+// the regions.
+void add_tree(const CheckReport& report, const Explanation& item, std::uint64_t of,
+              std::size_t depth, std::string& out) {
+  const Power& power = report.power;
+  const bool hierarchical = report.topology().kind == QuorumKind::hierarchical;
+  std::string line = column("  " + item.name, kNameWidth + 23);
   if (depth > 0) {
-    line += column(std::to_string(item.own_weight), 9) + column(bar(item.own_weight, of, 10), 12);
-  } else {
-    line += std::string(21, ' ');
+    std::string voice;
+    if (power.exact && item.leaf != kNoNode) voice = percent(power.nodes[item.leaf.value].index);
+    if (power.exact && depth == 1 && hierarchical) {
+      voice = percent(power.regions[report.topology().find_region(item.name)->value].index);
+    }
+    line = voter_line(std::string(2 * depth, ' ') + item.name, item.own_weight, of, voice);
   }
   if (item.leaf == kNoNode) {
-    line += "needs " + std::to_string(item.needed) + " of " + std::to_string(item.total);
+    line = column(line, kNameWidth + 33) + "needs " + std::to_string(item.needed) + " of " +
+           std::to_string(item.total);
   }
   line.resize(line.find_last_not_of(' ') + 1);
   out += line + "\n";
-  for (const Explanation& child : item.children) add_tree(child, item.total, depth + 1, out);
+  for (const Explanation& child : item.children) {
+    add_tree(report, child, item.total, depth + 1, out);
+  }
+}
+
+// In the flat kinds regions are no groups of the tree, but what is lost together.
+std::string regions_text(const CheckReport& report) {
+  std::uint64_t total = 0;
+  for (const Voice& voice : report.power.regions) total += voice.weight;
+  std::string out = "Regions, their nodes together\n";
+  for (const Voice& voice : report.power.regions) {
+    out += voter_line(voice.name, voice.weight, total,
+                      report.power.exact ? percent(voice.index) : "") +
+           "\n";
+  }
+  return out;
 }
 
 std::string order_text(const Topology& topology) {
@@ -75,20 +103,6 @@ std::string losses_text(const std::vector<FatalLoss>& losses) {
   return out;
 }
 
-// "2 of them: eu + us-east; eu + us-west; …"
-std::string sets_text(const NamedSets& sets, const std::string& noun) {
-  std::vector<std::string> words;
-  for (const std::vector<std::string>& set : sets.examples) {
-    if (words.size() == (sets.size > kShown ? 1 : kShown)) break;
-    words.push_back(joined(set, " + "));
-  }
-  const bool all = sets.count == words.size();
-  std::string out = plural(sets.size, noun);
-  if (!all && sets.count) out += ", " + std::to_string(*sets.count) + " such sets";
-  if (!all && !sets.count) out += ", too many such sets to count";
-  return out + (all ? ": " : ", such as ") + joined(words, "; ") + (all ? "" : "; …");
-}
-
 bool has_zones(const Topology& topology) {
   return std::any_of(topology.regions.begin(), topology.regions.end(),
                      [](const TopologyRegion& region) { return !region.zones.empty(); });
@@ -105,16 +119,16 @@ std::string survival_text(const CheckReport& report) {
   const Survival& survival = report.survival;
   const Losses& losses = survival.losses;
   std::string out = "Survives the loss of\n";
-  out += line("any single region", losses_text(survival.regions));
+  out += titled("any single region", losses_text(survival.regions));
   if (report.topology().regions.size() > 2) {
-    out += line("any two regions", pairs_text(survival));
+    out += titled("any two regions", pairs_text(survival));
   }
-  if (has_zones(report.topology())) out += line("any single zone", losses_text(survival.zones));
-  out += line("any single node", losses_text(survival.nodes));
+  if (has_zones(report.topology())) out += titled("any single zone", losses_text(survival.zones));
+  out += titled("any single node", losses_text(survival.nodes));
   const std::size_t fatal = losses.fatal_nodes();
   const std::size_t anywhere = fatal - std::min<std::size_t>(fatal, 1);
-  if (anywhere > 1) out += line("any " + std::to_string(anywhere) + " nodes", "yes");
-  out += line("one node in each region",
+  if (anywhere > 1) out += titled("any " + std::to_string(anywhere) + " nodes", "yes");
+  out += titled("one node in each region",
               survival.one_in_each ? losses_text({*survival.one_in_each}) : "yes");
   return out;
 }
@@ -123,19 +137,19 @@ std::string smallest_text(const CheckReport& report) {
   const Survival& survival = report.survival;
   const Losses& losses = survival.losses;
   std::string out = "Smallest sets that stop decisions when lost\n";
-  out += line("regions", sets_text(losses.regions, "region"));
-  out += line("nodes", sets_text(losses.nodes, "node"));
+  out += titled("regions", sets_text(losses.regions, "region"));
+  out += titled("nodes", sets_text(losses.nodes, "node"));
   if (losses.leading_regions.size <= losses.regions.size) {
-    out += line("leave nobody to lead", sets_text(losses.leading_regions, "region"));
+    out += titled("leave nobody to lead", sets_text(losses.leading_regions, "region"));
   }
   if (losses.leading_nodes.size <= losses.nodes.size) {
-    out += line("leave nobody to lead", sets_text(losses.leading_nodes, "node"));
+    out += titled("leave nobody to lead", sets_text(losses.leading_nodes, "node"));
   }
   out += "\nSmallest sets that decide alone\n";
   if (survival.winning_regions) {
-    out += line("regions", sets_text(*survival.winning_regions, "region"));
+    out += titled("regions", sets_text(*survival.winning_regions, "region"));
   }
-  if (survival.winning_nodes) out += line("nodes", sets_text(*survival.winning_nodes, "node"));
+  if (survival.winning_nodes) out += titled("nodes", sets_text(*survival.winning_nodes, "node"));
   return out;
 }
 
@@ -165,8 +179,40 @@ std::string warnings_text(const CheckReport& report) {
 
 }  // namespace
 
-CheckReport::CheckReport(const LoadedTopology& file)
-    : loaded(file), survival(survival_of(file.topology)), flaws(flaws_of(file.topology)) {}
+CheckReport::CheckReport(const LoadedTopology& file, const Failures& assumed,
+                         const RoundTrips& trips)
+    : loaded(file),
+      survival(survival_of(file.topology)),
+      flaws(flaws_of(file.topology)),
+      power(power_of(file.topology)),
+      failures(assumed),
+      unavailability(unavailability_of(file.topology, failures)),
+      as_plain_majority(unavailability_of(as_majority(file.topology), failures)),
+      round_trips_given(trips.given),
+      timing(timing_advice(file.topology, trips)) {}
+
+std::string sets_text(const NamedSets& sets, const std::string& noun) {
+  std::vector<std::string> words;
+  for (const std::vector<std::string>& set : sets.examples) {
+    if (words.size() == std::max<std::size_t>(1, kShownNames / std::max<std::size_t>(1, sets.size))) break;
+    words.push_back(joined(set, " + "));
+  }
+  const bool all = sets.count == words.size();
+  std::string out = plural(sets.size, noun);
+  if (!all && sets.count) out += ", " + std::to_string(*sets.count) + " such sets";
+  if (!all && !sets.count) out += ", too many such sets to count";
+  return out + (all ? ": " : ", such as ") + joined(words, "; ") + (all ? "" : "; …");
+}
+
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : between) + word;
+  return out;
+}
+
+std::string titled(const std::string& title, const std::string& text) {
+  return column("  " + title, kNameWidth + 2) + text + "\n";
+}
 
 std::string column(std::string text, std::size_t width) {
   text.resize(std::max(text.size() + 1, width), ' ');
@@ -185,11 +231,14 @@ std::string bar(std::uint64_t done, std::uint64_t all, std::size_t width) {
 std::string check_text(const CheckReport& report) {
   const Topology& topology = report.topology();
   std::string out = header(topology);
-  out += "\n" + column("Tree", kNameWidth + 2) + "WEIGHT\n";
-  add_tree(Explanation::of(topology.tree, ballot_without(topology, {})), 0, 0, out);
+  out += "\n" + column("Tree", kNameWidth + 2) + column("WEIGHT", 22) + "POWER\n";
+  const Turnout all(topology);
+  add_tree(report, all.tree(), 0, 0, out);
+  if (topology.kind != QuorumKind::hierarchical) out += "\n" + regions_text(report);
+  if (!report.power.exact) out += "  power is not shown: the weights have too many sums\n";
   for (const std::string& part :
        {order_text(topology), survival_text(report), smallest_text(report), flaws_text(report),
-        warnings_text(report)}) {
+        availability_text(report), timing_text(report), warnings_text(report)}) {
     out += "\n" + part;
   }
   return out;
