@@ -117,8 +117,9 @@ bool swing_probabilities(const Explanation& group, const std::vector<double>& wo
     if (weight > 0) voters.push_back({weight, won.at(i), i});
   }
   if (voters.empty()) return true;
-  std::sort(voters.begin(), voters.end(), [](const auto& one, const auto& other) {
-    return std::tie(one.weight, one.won, one.place) < std::tie(other.weight, other.won, other.place);
+  // Stable, so that equals stay in their order and rounding is the same every time.
+  std::stable_sort(voters.begin(), voters.end(), [](const auto& one, const auto& other) {
+    return std::tie(one.weight, one.won) < std::tie(other.weight, other.won);
   });
   const std::size_t count = voters.size();
   return LeaveOneOut(group.needed, std::move(voters), swings).run(0, count,

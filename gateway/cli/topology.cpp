@@ -65,7 +65,9 @@ int check(const Options& options) {
     }
   }
   for (const std::string& word : options.round_trips) {
-    if (const Status set = trips.set(topology, word); !set) return wrong_usage("--rtt", set.error());
+    if (const Status set = trips.set(topology, word); !set) {
+      return wrong_usage("--rtt", set.error());
+    }
   }
   trips.assume_longest();
   const CheckReport report(loaded, failures, trips);

@@ -192,9 +192,11 @@ CheckReport::CheckReport(const LoadedTopology& file, const Failures& assumed,
       timing(timing_advice(file.topology, trips)) {}
 
 std::string sets_text(const NamedSets& sets, const std::string& noun) {
+  const std::size_t size = std::max<std::size_t>(1, sets.size);
+  const std::size_t shown = std::max<std::size_t>(1, kShownNames / size);
   std::vector<std::string> words;
   for (const std::vector<std::string>& set : sets.examples) {
-    if (words.size() == std::max<std::size_t>(1, kShownNames / std::max<std::size_t>(1, sets.size))) break;
+    if (words.size() == shown) break;
     words.push_back(joined(set, " + "));
   }
   const bool all = sets.count == words.size();
