@@ -6,6 +6,7 @@
 
 #include "gateway/http_head.h"
 #include "gateway/http_rewrite.h"
+#include "gateway/tunnel.h"
 
 namespace regent {
 
@@ -13,7 +14,7 @@ namespace regent {
 // exchange says what the answer is; how that looks on the wire is the client's matter.
 //
 // Calls for one answer: interim() any number of times, then either answer_error() alone, or
-// answer_head() or tunnel_opened(), answer_data() any number of times and answer_end().
+// answer_head(), answer_data() any number of times and answer_end(); or tunnel_opened() alone.
 // flush_answer() follows what one event brought, so that its parts can leave together;
 // exchange_done() or answer_broken() is the last call. Views are good during the call only. Loop's
 // thread.
@@ -26,10 +27,11 @@ class ExchangeClient {
   virtual void interim(const ResponseHead& head) = 0;
   // The final answer begins. head: as it came, with what has to be dropped (forwarded_to_client()).
   virtual void answer_head(const ResponseHead& head, const AnswerMeta& meta) = 0;
-  // 101: from here on answer_data() brings bytes of the protocol that was switched to, until
-  // answer_end() or answer_broken(), and client_body() takes them. Only where the request asked for
-  // an upgrade, which a client of another protocol than HTTP/1.1 never does.
-  virtual void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta) = 0;
+  // 101, and the last call: the client's connection goes on as a tunnel to where the request went.
+  // Only where the request asked for an upgrade, which a client of another protocol than HTTP/1.1
+  // never does.
+  virtual void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta,
+                             Tunnel::Far far) = 0;
   // A piece of the body, without framing; never empty.
   virtual void answer_data(std::string_view data) = 0;
   // The answer is complete. trailers: those that may be passed on.

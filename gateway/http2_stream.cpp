@@ -176,7 +176,7 @@ void Http2Stream::submit(bool with_data) {
 }
 
 // A head of HTTP/2 cannot ask for another protocol: Upgrade is malformed in it.
-void Http2Stream::tunnel_opened(const ResponseHead&, const AnswerMeta&) {
+void Http2Stream::tunnel_opened(const ResponseHead&, const AnswerMeta&, Tunnel::Far) {
   CHECK(false);
 }
 

@@ -63,7 +63,7 @@ class Http2Stream final : private ExchangeClient {
  private:
   void interim(const ResponseHead& head) override;
   void answer_head(const ResponseHead& head, const AnswerMeta& meta) override;
-  void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta) override;
+  void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta, Tunnel::Far far) override;
   void answer_data(std::string_view data) override;
   void answer_end(std::span<const HeaderField> trailers) override;
   void answer_error(const GatewayError& error) override;

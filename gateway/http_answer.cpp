@@ -8,7 +8,6 @@ void HttpExchange::on_upstream_data(Upstream&, std::string_view data) {
   // A head that comes byte by byte, or interim answers, are no answer yet.
   if (phase_ == Phase::sending && !read_answer_head(data)) return;
   touch();
-  if (phase_ == Phase::tunnel) return relay_tunnel(data);
   relay_answer_body(data);
 }
 
@@ -60,9 +59,8 @@ bool HttpExchange::accept_head(std::string_view head, std::string_view rest, boo
     return false;
   }
   if (switching) {
-    final = true;
-    open_tunnel();
-    return phase_ == Phase::tunnel;
+    open_tunnel(rest);
+    return false;
   }
   if (answer_.status < 200) {
     const bool wanted = answer_.status != 100 || expects_continue_;
@@ -76,6 +74,29 @@ bool HttpExchange::accept_head(std::string_view head, std::string_view rest, boo
   }
   begin_answer();
   return true;
+}
+
+// Whether the 101 that has come is one that was asked for.
+bool HttpExchange::switches_as_asked() const {
+  if (upgrade_.empty() || !body_done_ || answer_.chunked || answer_.content_length) return false;
+  return !answer_.upgrade.empty() && lists_each_of(upgrade_, answer_.upgrade);
+}
+
+// The exchange is over: its connections go on as a tunnel, which counts in WritesInFlight before
+// the request leaves them.
+void HttpExchange::open_tunnel(std::string_view rest) {
+  const Route& route = context_.route.get();
+  ServingRight right{epoch_, context_.region, kNoGateway};
+  if (to_gateway_) right = {route.epoch, route.primary, gateway_};
+  if (client_gone_ || !context_.rights.holds(right)) {
+    return fail({502, "backend_closed", "the right to serve ended during the handshake", true});
+  }
+  phase_ = Phase::idle;
+  context_.observer.request_done(facts_.service, request_class_, answer_.status, seconds_so_far());
+  client_.tunnel_opened(answer_, {epoch_, context_.region_name, false, to_gateway_, false},
+                        {std::move(upstream_), right, facts_.service, service().timeouts.idle,
+                         rest});
+  leave_write();
 }
 
 void HttpExchange::begin_answer() {
@@ -167,7 +188,6 @@ void HttpExchange::on_upstream_fenced(Upstream&) {
 }
 
 void HttpExchange::on_upstream_closed(Upstream& from, bool orderly, const Error& reason) {
-  if (phase_ == Phase::tunnel) return orderly ? upstream_ended_tunnel() : cut_tunnel();
   if (phase_ == Phase::answering) {
     if (!orderly || !answer_body_.ends_with_connection()) return break_answer();
     return finish_answer(false);

@@ -190,25 +190,14 @@ bool HttpExchange::send_head_and_body() {
 // The one place that says whether bytes of a write may go to a backend of this region: the first
 // only while new writes are taken, the others while the same reign's lease lasts.
 bool HttpExchange::may_send(bool first) {
-  if (phase_ == Phase::tunnel) {
-    context_.writes.enter();
-    if (tunnel_->holds()) return true;  // until send_over()
-    context_.writes.leave();
-    return false;
-  }
   const Route& route = context_.route.get();
   const Instant now = boot_now();
   if (route.epoch != epoch_) return false;
   return first ? route.serves_writes(now) : now < route.serve_until;
 }
 
-void HttpExchange::send_over() {
-  if (phase_ == Phase::tunnel) context_.writes.leave();
-}
-
 void HttpExchange::fenced() {
   context_.observer.fenced();
-  if (phase_ == Phase::tunnel) return cut_tunnel();
   if (phase_ == Phase::answering) return break_answer();
   const bool nothing_sent = !upstream_->sent_any();
   maybe_taken_ |= is_write() && !nothing_sent;
@@ -244,7 +233,6 @@ void HttpExchange::client_body(std::string_view data) {
 
 void HttpExchange::client_body_end(std::span<const HeaderField> trailers) {
   if (phase_ == Phase::idle) return;
-  if (phase_ == Phase::tunnel) return client_ended_tunnel();
   body_done_ = true;
   if (!chunked_) return;
   std::string& out = replayable_ ? body_ : context_.scratch;
@@ -283,10 +271,6 @@ void HttpExchange::retry_or_fail(bool nothing_sent, const Error& reason) {
 bool HttpExchange::client_gone() {
   client_gone_ = true;
   if (phase_ == Phase::idle) return false;
-  if (phase_ == Phase::tunnel) {
-    abandon_tunnel();
-    return false;
-  }
   const bool write_is_out = counted_ && phase_ == Phase::sending && body_done_ &&
                             upstream_->sent_any() && upstream_->queued_bytes() == 0;
   if (write_is_out) {
@@ -316,12 +300,7 @@ void HttpExchange::client_failed(const GatewayError& error) {
   fail(error);
 }
 
-void HttpExchange::route_changed() {
-  if (phase_ == Phase::tunnel && !tunnel_->holds()) tunnel_->right_ended();
-}
-
 void HttpExchange::tick(Instant now) {
-  if (phase_ == Phase::tunnel) return tick_tunnel(now);
   if (phase_ != Phase::sending && phase_ != Phase::answering) return;
   const bool incomplete = !body_done_ || upstream_->queued_bytes() > 0;
   if (counted_ && incomplete && !may_send(!upstream_->sent_any())) return fenced();
@@ -370,7 +349,6 @@ void HttpExchange::resume_body() {
 
 void HttpExchange::abandon() {
   if (phase_ == Phase::idle) return;
-  if (phase_ == Phase::tunnel) return cut_tunnel();
   if (phase_ == Phase::answering) return break_answer();
   const bool sent = upstream_ && upstream_->sent_any();
   fail({sent ? 502U : 503U, sent ? "backend_closed" : "no_primary", "this gateway is stopping",

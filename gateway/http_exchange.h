@@ -65,8 +65,6 @@ class HttpExchange final : private UpstreamUser, private SendGate {
 
   // Tries to place a held request; true when it is not held any more.
   bool retry(Instant now, bool route_changed);
-  // The route has changed: ends a tunnel that lost its right.
-  void route_changed();
   // Looks at the time limits.
   void tick(Instant now);
   bool active() const { return phase_ != Phase::idle; }
@@ -74,7 +72,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void abandon();
 
  private:
-  enum class Phase : std::uint8_t { idle, begun, held, sending, answering, tunnel };
+  enum class Phase : std::uint8_t { idle, begun, held, sending, answering };
 
   // Placing and sending: http_exchange.cpp.
   void place_request();
@@ -88,7 +86,6 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void fenced();
   void retry_or_fail(bool nothing_sent, const Error& reason);
   bool may_send(bool first) override;
-  void send_over() override;
 
   // Answering: http_answer.cpp.
   void on_upstream_data(Upstream& from, std::string_view data) override;
@@ -106,29 +103,8 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void break_answer();
   void refused_by_gateway(std::string_view rest);
 
-  // After an upgrade: http_tunnel.cpp. Bytes to a backend stay guarded, each send is counted in
-  // WritesInFlight while it lasts, and the tunnel is cut when the right to serve ends.
-  class Tunnel final : public RightWatch::Holder {
-   public:
-    Tunnel(HttpExchange& exchange, const ServingRight& right);
-    ~Tunnel() override;
-    Tunnel(const Tunnel&) = delete;
-    Tunnel& operator=(const Tunnel&) = delete;
-    bool holds() const;
-    void right_ended() override;
-
-   private:
-    HttpExchange& exchange_;
-  };
   bool switches_as_asked() const;
-  void open_tunnel();
-  void relay_tunnel(std::string_view data);
-  void client_ended_tunnel();
-  void upstream_ended_tunnel();
-  void close_tunnel();
-  void abandon_tunnel();
-  void cut_tunnel();
-  void tick_tunnel(Instant now);
+  void open_tunnel(std::string_view rest);
 
   double seconds_so_far() const;
   void fail(GatewayError error);
@@ -194,10 +170,6 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   std::size_t client_queue_ = 0;  // while paused, at the last tick
   ProgressBudget client_budget_;  // while paused
   bool client_gone_ = false;
-
-  // The tunnel; body_done_ says whether the client's direction has ended.
-  std::optional<Tunnel> tunnel_;
-  bool upstream_ended_ = false;
   unsigned answer_code_ = 0;
 };
 

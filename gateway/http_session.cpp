@@ -65,9 +65,6 @@ std::size_t HttpSession::process(std::string_view input) {
       step = take_head(rest);
     } else if (state_ == State::body) {
       step = take_body(rest);
-    } else if (state_ == State::tunnel) {
-      exchange_.client_body(rest);
-      step = rest.size();
     } else if (state_ != State::waiting) {
       step = rest.size();
     }
@@ -219,14 +216,15 @@ void HttpSession::answer_head(const ResponseHead& head, const AnswerMeta& meta) 
   keep_ = writer_.head(head, meta, may_keep());
 }
 
-void HttpSession::tunnel_opened(const ResponseHead& head, const AnswerMeta& meta) {
-  keep_ = writer_.head(head, meta, false);
+void HttpSession::tunnel_opened(const ResponseHead& head, const AnswerMeta& meta,
+                                Tunnel::Far far) {
+  writer_.head(head, meta, false);
   writer_.flush();
-  state_ = State::tunnel;
-  resume_body();
-  // What the client has sent behind its request, hoping for the best.
-  if (!in_.empty()) process_waiting();
-  if (half_closed_ && state_ == State::tunnel) exchange_.client_body_end({});
+  auto tunnel = std::make_unique<Tunnel>(context_, sessions_, std::move(far));
+  Tunnel& opened = *tunnel;
+  give_place_to(std::move(tunnel));
+  // What the client has sent behind its request, hoping for the best, comes first.
+  opened.start(std::move(stream_), in_, half_closed_);
 }
 
 void HttpSession::answer_data(std::string_view data) {
@@ -235,9 +233,6 @@ void HttpSession::answer_data(std::string_view data) {
 
 void HttpSession::answer_end(std::span<const HeaderField> trailers) {
   writer_.end(trailers);
-  if (state_ != State::tunnel) return;
-  writer_.flush();
-  stream_->finish();
 }
 
 void HttpSession::answer_error(const GatewayError& error) {
@@ -282,7 +277,6 @@ void HttpSession::answer_broken() {
 void HttpSession::on_end() {
   half_closed_ = true;
   if (state_ == State::waiting) return;
-  if (state_ == State::tunnel) return exchange_.client_body_end({});
   // Between requests this is the usual end; inside one, the rest of it will never come.
   if (exchange_.active()) exchange_.client_gone();
   retire();
@@ -316,7 +310,6 @@ void HttpSession::tick(Instant now) {
       return;
     case State::body:
     case State::waiting:
-    case State::tunnel:
       return exchange_.tick(now);
     case State::lingering:
       if (now - since_ >= context_.limits.linger_timeout && queued_bytes() == 0) return retire();

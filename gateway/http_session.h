@@ -32,12 +32,11 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls> tls);
 
   void tick(Instant now) override;
-  void route_changed() override { exchange_.route_changed(); }
   void wind_down() override;
   void cut_off() override;
 
  private:
-  enum class State : std::uint8_t { handshake, head, body, waiting, tunnel, lingering, gone };
+  enum class State : std::uint8_t { handshake, head, body, waiting, lingering, gone };
 
   void on_open() override;
   void on_data(std::span<const std::byte> data) override;
@@ -47,7 +46,7 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
 
   void interim(const ResponseHead& head) override;
   void answer_head(const ResponseHead& head, const AnswerMeta& meta) override;
-  void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta) override;
+  void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta, Tunnel::Far far) override;
   void answer_data(std::string_view data) override;
   void answer_end(std::span<const HeaderField> trailers) override;
   void answer_error(const GatewayError& error) override;

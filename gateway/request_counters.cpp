@@ -212,8 +212,9 @@ prometheus::MetricFamily RequestCounters::seconds_family() const {
 }
 
 prometheus::MetricFamily RequestCounters::tunnels_family() const {
-  prometheus::MetricFamily family{"regent_tcp_connections_total",
-                                  "Connections of tcp services that are over, by how they ended",
+  prometheus::MetricFamily family{"regent_tunnels_total",
+                                  "Tunnels (connections of tcp services, and upgraded ones)"
+                                  " that are over, by how they ended",
                                   prometheus::MetricType::Counter,
                                   {}};
   for (std::size_t service = 0; service < std::min(services_.size(), kMaxServices); ++service) {
@@ -227,8 +228,8 @@ prometheus::MetricFamily RequestCounters::tunnels_family() const {
 }
 
 prometheus::MetricFamily RequestCounters::tunnel_bytes_family() const {
-  prometheus::MetricFamily family{"regent_tcp_bytes_total",
-                                  "Bytes that connections of tcp services have carried",
+  prometheus::MetricFamily family{"regent_tunnel_bytes_total",
+                                  "Bytes that tunnels have carried",
                                   prometheus::MetricType::Counter,
                                   {}};
   for (std::size_t service = 0; service < std::min(services_.size(), kMaxServices); ++service) {

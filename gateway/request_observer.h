@@ -12,7 +12,7 @@ namespace regent {
 
 enum class RequestClass : std::uint8_t { read, write };
 
-// How a connection of a tcp service ended.
+// How a connection of a tcp service, or an upgraded one, ended.
 enum class TunnelEnd : std::uint8_t {
   closed,   // both sides have ended their streams
   lost,     // one side went away; the other was told so
@@ -43,7 +43,7 @@ class RequestObserver {
   virtual void connections_changed(int delta) = 0;
   // A backend of this region became healthy or unhealthy; also once for each at the start.
   virtual void backend_health(std::uint32_t service, std::string_view address, bool healthy) = 0;
-  // A connection of a tcp service is over.
+  // A connection of a tcp service, or an upgraded one, is over.
   virtual void tunnel_ended(std::uint32_t service, TunnelEnd end) = 0;
   // What such connections have carried since the last report.
   virtual void tunnel_bytes(std::uint32_t service, std::uint64_t to_backend,

@@ -17,8 +17,6 @@ class Session {
   virtual ~Session() = default;
   // Looks at its time limits.
   virtual void tick(Instant now) = 0;
-  // The route has changed.
-  virtual void route_changed() {}
   // The gateway stops: end after what is under way.
   virtual void wind_down() = 0;
   // The gateway stops now: end at once, with an answer where one can still be given.

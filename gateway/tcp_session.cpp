@@ -138,15 +138,18 @@ void TcpSession::on_upstream_closed(Upstream& from, bool, const Error&) {
 }
 
 void TcpSession::start_tunnel(std::string_view to_client) {
-  state_ = State::tunnel;
+  state_ = State::gone;
   if (from_gateway_) stream_->write(opening_answer(right_.epoch));
   std::string header;
   if (right_.local() && service_->proxy_protocol) {
     header = proxy_header(about_.client, about_.local, right_.epoch);
   }
-  Tunnel::Owner& owner = *this;
-  tunnel_ = std::make_unique<Tunnel>(context_, owner, number_, right_, service_->timeouts.idle);
-  tunnel_->start(std::move(stream_), std::move(upstream_), header, to_client);
+  auto tunnel = std::make_unique<Tunnel>(
+      context_, sessions_,
+      Tunnel::Far{std::move(upstream_), right_, number_, service_->timeouts.idle, to_client});
+  Tunnel& opened = *tunnel;
+  sessions_.replace(*this, std::move(tunnel));
+  opened.start(std::move(stream_), header, false);
 }
 
 void TcpSession::on_end() {
@@ -173,8 +176,6 @@ void TcpSession::tick(Instant now) {
       if (right_.local()) context_.connect_failed(upstream_->destination);
       return try_next();
     }
-    case State::tunnel:
-      return tunnel_->tick(now);
     case State::lingering:
       if (waited >= limits.linger_timeout) retire();
       return;
@@ -184,11 +185,10 @@ void TcpSession::tick(Instant now) {
 }
 
 void TcpSession::wind_down() {
-  if (state_ != State::tunnel && state_ != State::gone) retire();
+  retire();
 }
 
 void TcpSession::cut_off() {
-  if (tunnel_) tunnel_->abandon();
   retire();
 }
 

@@ -13,12 +13,11 @@
 namespace regent {
 
 // A connection of a client of a tcp service, or of another gateway that carries one here. Finds its
-// place once, connects, and leaves the rest to a tunnel; where there is no place, it is reset at
-// once. Loop's thread.
+// place once, connects, and leaves the rest to a tunnel in its stead; where there is none, it is
+// reset at once. Loop's thread.
 class TcpSession final : public Session,
                          private Stream::Handler,
-                         private UpstreamUser,
-                         private Tunnel::Owner {
+                         private UpstreamUser {
  public:
   // Connections to backends, or to gateways, that are tried before the client is refused.
   static constexpr unsigned kMaxConnects = 4;
@@ -36,7 +35,7 @@ class TcpSession final : public Session,
   void cut_off() override;
 
  private:
-  enum class State : std::uint8_t { handshake, connecting, tunnel, lingering, gone };
+  enum class State : std::uint8_t { handshake, connecting, lingering, gone };
 
   void on_open() override;
   void on_data(std::span<const std::byte>) override {}
@@ -47,7 +46,6 @@ class TcpSession final : public Session,
   void on_upstream_drained(Upstream& from) override;
   void on_upstream_fenced(Upstream&) override {}
   void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
-  void tunnel_ended(TunnelEnd) override { retire(); }
 
   void place_connection();
   void go_local();
@@ -74,7 +72,6 @@ class TcpSession final : public Session,
   unsigned connects_ = 0;
   std::size_t next_gateway_ = 0;
   std::string answer_;  // of a gateway, to the opening
-  std::unique_ptr<Tunnel> tunnel_;
 };
 
 }  // namespace regent

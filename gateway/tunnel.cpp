@@ -4,30 +4,30 @@
 
 namespace regent {
 
-Tunnel::Tunnel(ProxyContext& context, Owner& owner, std::uint32_t service,
-               const ServingRight& right, Duration idle)
-    : Holder(right), context_(context), owner_(owner), service_(service), idle_(idle) {}
+Tunnel::Tunnel(ProxyContext& context, SessionSet& sessions, Far far)
+    : Holder(far.right), context_(context), sessions_(sessions), far_(std::move(far)) {}
 
 Tunnel::~Tunnel() {
   if (!over()) release();
 }
 
-void Tunnel::start(std::unique_ptr<Stream> client, std::unique_ptr<Upstream> upstream,
-                   std::string_view to_upstream, std::string_view to_client) {
+void Tunnel::start(std::unique_ptr<Stream> client, std::string_view to_upstream,
+                   bool client_ended) {
   stream_ = std::move(client);
-  upstream_ = std::move(upstream);
   touch();
   // Counted first, looked at the route after: see WritesInFlight.
   if (right_.local()) context_.writes.enter();
   context_.rights.add(*this);
-  upstream_->begin(*this, right_.local() ? this : nullptr);
+  upstream().begin(*this, right_.local() ? this : nullptr);
   stream_->set_handler(*this);
   if (!context_.rights.holds(right_)) return end(TunnelEnd::cut);
   if (!to_upstream.empty()) send_up(to_upstream);
-  if (!over() && !to_client.empty()) send_down(to_client);
+  if (!over() && !far_.to_client.empty()) send_down(far_.to_client);
+  far_.to_client = {};
   if (over()) return;
   if (!client_paused_) stream_->resume_reading();
-  if (!upstream_paused_) upstream_->resume_reading();
+  if (!upstream_paused_) upstream().resume_reading();
+  if (client_ended) on_end();
 }
 
 // The one place that says whether anything may go to a backend of this region. Unlike a request, a
@@ -43,8 +43,8 @@ void Tunnel::on_data(std::span<const std::byte> data) {
 void Tunnel::send_up(std::string_view data) {
   touch();
   to_upstream_ += data.size();
-  if (!upstream_->send(data)) return fenced();
-  if (client_paused_ || upstream_->queued_bytes() <= kHighWaterBytes) return;
+  if (!upstream().send(data)) return fenced();
+  if (client_paused_ || upstream().queued_bytes() <= kHighWaterBytes) return;
   client_paused_ = true;
   stream_->pause_reading();
 }
@@ -55,19 +55,19 @@ void Tunnel::send_down(std::string_view data) {
   stream_->write(data);
   if (upstream_paused_ || stream_->queued_bytes() <= kHighWaterBytes) return;
   upstream_paused_ = true;
-  upstream_->pause_reading();
+  upstream().pause_reading();
 }
 
 void Tunnel::on_end() {
   touch();
   client_ended_ = true;
-  if (!upstream_->finish()) return fenced();
+  if (!upstream().finish()) return fenced();
   end_if_done();
 }
 
 void Tunnel::on_drained() {
   touch();
-  if (std::exchange(upstream_paused_, false)) upstream_->resume_reading();
+  if (std::exchange(upstream_paused_, false)) upstream().resume_reading();
   end_if_done();
 }
 
@@ -92,7 +92,7 @@ void Tunnel::on_upstream_fenced(Upstream&) {
 }
 
 void Tunnel::on_upstream_closed(Upstream&, bool orderly, const Error&) {
-  const bool complete = client_ended_ && upstream_ended_ && upstream_->queued_bytes() == 0;
+  const bool complete = client_ended_ && upstream_ended_ && upstream().queued_bytes() == 0;
   if (!orderly && !complete) return end(TunnelEnd::lost);
   if (!orderly) return end_if_done();
   touch();
@@ -109,18 +109,21 @@ void Tunnel::fenced() {
 
 void Tunnel::end_if_done() {
   if (!client_ended_ || !upstream_ended_) return;
-  if (stream_->queued_bytes() == 0 && upstream_->queued_bytes() == 0) end(TunnelEnd::closed);
+  if (stream_->queued_bytes() == 0 && upstream().queued_bytes() == 0) end(TunnelEnd::closed);
 }
 
 void Tunnel::tick(Instant now) {
   if (over()) return;
   report_bytes();
-  if (now - progress_ >= idle_) end(TunnelEnd::idle);
+  // A slow side takes its queue in pieces, which are progress, too.
+  const std::size_t queued = stream_->queued_bytes() + upstream().queued_bytes();
+  if (queued < std::exchange(queued_, queued)) touch();
+  if (now - progress_ >= far_.idle) end(TunnelEnd::idle);
 }
 
 void Tunnel::report_bytes() {
   if (to_upstream_ == 0 && to_client_ == 0) return;
-  context_.observer.tunnel_bytes(service_, std::exchange(to_upstream_, 0),
+  context_.observer.tunnel_bytes(far_.service, std::exchange(to_upstream_, 0),
                                  std::exchange(to_client_, 0));
 }
 
@@ -128,17 +131,17 @@ void Tunnel::end(TunnelEnd how) {
   if (over()) return;
   if (how != TunnelEnd::closed) {
     stream_->reset_on_close();
-    upstream_->reset_on_close();
+    upstream().reset_on_close();
   }
   release();
   report_bytes();
-  context_.observer.tunnel_ended(service_, how);
-  owner_.tunnel_ended(how);
+  context_.observer.tunnel_ended(far_.service, how);
+  sessions_.retire(*this);
 }
 
 void Tunnel::release() {
   stream_.reset();
-  context_.pool.give_back(std::move(upstream_), false, context_.tick_now);
+  context_.pool.give_back(std::move(far_.upstream), false, context_.tick_now);
   context_.rights.remove(*this);
   if (right_.local()) context_.writes.leave();
 }

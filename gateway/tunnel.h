@@ -8,20 +8,24 @@
 #include "gateway/proxy_context.h"
 #include "gateway/request_observer.h"
 #include "gateway/serving_right.h"
+#include "gateway/session.h"
 #include "gateway/upstream.h"
 #include "region/stream.h"
 
 namespace regent {
 
 // Raw bytes both ways between a client and a backend, or another gateway, without a look at what
-// they mean. A fast side waits for the slow one. A side that ends its stream has that passed on and
-// may still receive; anything but an orderly end of both is a reset for both.
+// they mean: what a connection of a tcp service, or one that an HTTP request has upgraded
+// (RFC 9110, 7.8), goes on as once both sides are connected. A fast side waits for the slow one. A
+// side that ends its stream has that passed on and may still receive; anything but an orderly end
+// of both is a reset for both.
 //
 // Invariants: every byte, and the end of the client's stream, goes to a backend of this region only
 // while the right holds, by a look at route and clock for that very send; at the moment it ends
 // both sides are reset. Until then the tunnel counts in WritesInFlight, so a switchover goes on
 // once it is closed. Loop's thread.
-class Tunnel final : private Stream::Handler,
+class Tunnel final : public Session,
+                     private Stream::Handler,
                      private UpstreamUser,
                      private SendGate,
                      private RightWatch::Holder {
@@ -29,28 +33,28 @@ class Tunnel final : private Stream::Handler,
   // Above this a fast side waits for the slow one.
   static constexpr std::size_t kHighWaterBytes = 256 * 1024;
 
-  class Owner {
-   public:
-    virtual ~Owner() = default;
-    // Over; both connections are closed. The tunnel may be destroyed by a later event.
-    virtual void tunnel_ended(TunnelEnd end) = 0;
+  // The side away from the client, as whoever has made the connection leaves it.
+  struct Far {
+    std::unique_ptr<Upstream> upstream;  // connected
+    ServingRight right;
+    std::uint32_t service = 0;    // for the counters
+    Duration idle{};              // it ends when nothing moves for this long
+    std::string_view to_client;   // received from there already; good until start() is over
   };
 
-  // Both connections are open. `service`: for the counters. `idle`: it ends when nothing moves for
-  // this long.
-  Tunnel(ProxyContext& context, Owner& owner, std::uint32_t service, const ServingRight& right,
-         Duration idle);
+  Tunnel(ProxyContext& context, SessionSet& sessions, Far far);
   ~Tunnel() override;
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
 
-  // Takes the connections over. The bytes go first in their direction.
-  void start(std::unique_ptr<Stream> client, std::unique_ptr<Upstream> upstream,
-             std::string_view to_upstream, std::string_view to_client);
-  // Looks at the time limit.
-  void tick(Instant now);
-  // Ends it now, by a reset of both sides.
-  void abandon() { end(TunnelEnd::lost); }
+  // Takes the client's open connection over and begins. Must be in `sessions` already, and may be
+  // out of them again when this returns. to_upstream: goes first. client_ended: its stream has.
+  void start(std::unique_ptr<Stream> client, std::string_view to_upstream, bool client_ended);
+
+  void tick(Instant now) override;
+  // A connection has no end of its own to wait for: the gateway's limit ends it.
+  void wind_down() override {}
+  void cut_off() override { end(TunnelEnd::lost); }
 
  private:
   void on_open() override {}
@@ -73,19 +77,19 @@ class Tunnel final : private Stream::Handler,
   void release();
   void report_bytes();
   bool over() const { return !stream_; }
+  Upstream& upstream() { return *far_.upstream; }
   void touch() { progress_ = context_.tick_now; }
 
   ProxyContext& context_;
-  Owner& owner_;
-  const std::uint32_t service_;
-  const Duration idle_;
-  std::unique_ptr<Stream> stream_;  // the client's
-  std::unique_ptr<Upstream> upstream_;
+  SessionSet& sessions_;
+  Far far_;
+  std::unique_ptr<Stream> stream_;  // the client's; null before start() and when it is over
   bool client_ended_ = false;  // its stream
   bool upstream_ended_ = false;
   bool client_paused_ = false;  // reading from it
   bool upstream_paused_ = false;
-  Instant progress_{};              // when something moved last
+  Instant progress_{};         // when something moved last
+  std::size_t queued_ = 0;     // both ways, at the last tick
   std::uint64_t to_upstream_ = 0;  // bytes, since the last report
   std::uint64_t to_client_ = 0;
 };

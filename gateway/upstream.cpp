@@ -90,14 +90,12 @@ class BackendConnection final : public Upstream, private SocketHandler {
   SendResult send_now(std::string_view data) {
     if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return {0, true};
     const ssize_t sent = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    const int error = errno;
-    if (gate_ != nullptr) gate_->send_over();
     if (sent >= 0) {
       sent_any_ = sent_any_ || sent > 0;
       return {static_cast<std::size_t>(sent), false};
     }
     // What the peer said before it went away is still to be read; reading finds the end as well.
-    if (error != EAGAIN && error != EWOULDBLOCK && error != EINTR) broken_ = true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) broken_ = true;
     return {};
   }
 
@@ -107,7 +105,6 @@ class BackendConnection final : public Upstream, private SocketHandler {
     if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return false;
     finished_ = true;
     ::shutdown(fd_, SHUT_WR);
-    if (gate_ != nullptr) gate_->send_over();
     watch();
     return true;
   }

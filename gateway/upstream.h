@@ -23,8 +23,6 @@ class SendGate {
   virtual ~SendGate() = default;
   // first: nothing of this request has been sent yet.
   virtual bool may_send(bool first) = 0;
-  // The system call that was allowed is over.
-  virtual void send_over() {}
 };
 
 // Who uses the connection at present. It may destroy the connection inside any of these calls.

@@ -96,10 +96,7 @@ void Worker::start() {
 void Worker::route_changed() {
   context_.tick_now = boot_now();
   context_.rights.check();
-  sessions_.for_each([this](Session& session) {
-    session.route_changed();
-    session.tick(context_.tick_now);
-  });
+  sessions_.for_each([this](Session& session) { session.tick(context_.tick_now); });
   retry_held(true);
 }
 

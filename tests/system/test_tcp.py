@@ -84,7 +84,7 @@ class TcpTest(ClusterTest):
         clients = {entry[2] for entry in self.backends["us-west"].entries}
         self.assertEqual(clients, {client.address for client in self.clients.values()})
         metrics = cluster.admin("us-east", "/metrics").body.decode()
-        self.assertIn('regent_tcp_connections_total{service="ledger",end="cut"}', metrics)
+        self.assertIn('regent_tunnels_total{service="ledger",end="cut"}', metrics)
 
 
 if __name__ == "__main__":

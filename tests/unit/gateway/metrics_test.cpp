@@ -82,10 +82,10 @@ TEST(MetricsTest, CountsRequestsByServiceClassAndCode) {
         "regent_request_seconds_bucket{le=\"+Inf\"} 4\n", "regent_request_seconds_count 4\n",
         "regent_request_seconds_sum 99.004\n", "regent_requests_held 1\n",
         "regent_requests_fenced_total 1\n", "regent_connections 3\n",
-        "regent_tcp_connections_total{service=\"users\",end=\"cut\"} 1\n",
-        "regent_tcp_connections_total{service=\"users\",end=\"refused\"} 1\n",
-        "regent_tcp_bytes_total{service=\"users\",to=\"backend\"} 7\n",
-        "regent_tcp_bytes_total{service=\"users\",to=\"client\"} 90\n"}) {
+        "regent_tunnels_total{service=\"users\",end=\"cut\"} 1\n",
+        "regent_tunnels_total{service=\"users\",end=\"refused\"} 1\n",
+        "regent_tunnel_bytes_total{service=\"users\",to=\"backend\"} 7\n",
+        "regent_tunnel_bytes_total{service=\"users\",to=\"client\"} 90\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
