@@ -27,7 +27,7 @@ class BackendPool : private UpstreamUser {
   static constexpr Duration kIdleLimit = std::chrono::seconds(4);
   // Another gateway's is ProxyLimits::idle_timeout.
   static constexpr Duration kGatewayIdleLimit = std::chrono::seconds(60);
-  static constexpr std::size_t kMaxIdlePerDestination = 256;
+  static constexpr std::size_t kMaxIdlePerDestination = 1024;
   static constexpr std::uint32_t kMaxInUsePerDestination = 4096;
   // Requests whose connection to a gateway is still being made. A change of primary sets many free
   // at once, and a handshake costs both sides more than a request: a few connections that are soon

@@ -41,12 +41,14 @@ def started(options):
 
 
 def switchovers(options):
-    """(the changes, the load) of so many switchovers, to each region in turn."""
+    """(the changes, the load) of so many switchovers, to each region in turn, in the second half
+    the other way around."""
     cluster, load, primary = started(options)
     with cluster:
         changes = []
         for number in range(options.switchovers):
-            new = REGIONS[(REGIONS.index(primary) + 1 + number % 2) % len(REGIONS)]
+            step = 1 if 2 * number < options.switchovers else -1
+            new = REGIONS[(REGIONS.index(primary) + step) % len(REGIONS)]
             changes.append(switch(cluster, load, primary, new))
             # So that the next change does not fall into what is left of this one.
             cluster.await_taken(new, load, options.rate // len(REGIONS))
