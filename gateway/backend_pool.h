@@ -27,6 +27,7 @@ class BackendPool : private UpstreamUser {
   static constexpr Duration kIdleLimit = std::chrono::seconds(4);
   // Another gateway's is ProxyLimits::idle_timeout.
   static constexpr Duration kGatewayIdleLimit = std::chrono::seconds(60);
+  // Above as many as are busy at once, each burst would make new connections again.
   static constexpr std::size_t kMaxIdlePerDestination = 1024;
   static constexpr std::uint32_t kMaxInUsePerDestination = 4096;
   // Requests whose connection to a gateway is still being made. A change of primary sets many free
