@@ -306,7 +306,7 @@ void Election::lapse(Epoch epoch, Instant now, Output& output) {
     send_probe(now, output);
     return;
   }
-  role_ = Candidate{epoch, give_up, true, give_up};
+  role_ = Candidate{epoch, give_up, true, Duration::zero(), give_up};
   output.changed = true;
 }
 
@@ -317,11 +317,11 @@ void Election::become_follower(Instant now, Duration pause, Output& output) {
   output.changed = true;
 }
 
-// `round_trip`: to the nodes that win, zero when it is not known.
 void Election::become_candidate(Epoch epoch, Duration round_trip, Instant now, Output& output) {
   CHECK(epoch > released_);
   rounds_.clear();
-  role_ = Candidate{epoch, now + config_.election_window, epoch == highest_, now + round_trip};
+  role_ = Candidate{epoch, now + config_.election_window, epoch == highest_, round_trip,
+                    now + round_trip};
   highest_ = std::max(highest_, epoch);
   supporter_ = config_.region;
   output.changed = true;
@@ -333,9 +333,11 @@ void Election::step_down(Instant now, Output& output) {
   // Who joins, or has served, may come back to this epoch, and frees nothing.
   const bool gives_up = candidate != nullptr && !candidate->joins;
   const Epoch lost_candidacy = gives_up ? candidate->epoch : Epoch{};
-  const Duration pause =
-      config_.jitter() + config_.stagger() * rank_ +
-      Duration(random_.below(static_cast<std::uint64_t>(config_.stagger().count())));
+  // Two that lost to each other draw from a span in which one's ask can reach the other in time.
+  const Duration round_trip = candidate != nullptr ? candidate->round_trip : Duration::zero();
+  const Duration span = std::max(config_.stagger(), 2 * round_trip);
+  const Duration pause = config_.jitter() + config_.stagger() * rank_ +
+                         Duration(random_.below(static_cast<std::uint64_t>(span.count())));
   become_follower(now, pause, output);
   // A candidate serves nobody and may free its votes. A holder may still have writes on their way
   // to a backend: its promises must run out by themselves.

@@ -117,7 +117,8 @@ class Election {
     Epoch epoch;
     Instant give_up;
     bool joins;           // an epoch that its region has won, or may have
-    Instant answers_due;  // as far as known: those to the probe before took as long
+    Duration round_trip;  // to the nodes that win, as the probe before it took; zero when not known
+    Instant answers_due;  // by that
   };
   struct Holder {
     Epoch epoch;

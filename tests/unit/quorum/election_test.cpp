@@ -169,6 +169,28 @@ TEST_F(ElectionTest, ARefusalFromNearDoesNotCutOffTheGrantsFromFar) {
   EXPECT_EQ(election_.role(), Election::Role::holder);
 }
 
+// Two that always lose to each other part in time: what they draw from is wider than the way.
+TEST_F(ElectionTest, LosersFarFromEachOtherComeBackFurtherApart) {
+  const Duration round_trip = kWindow - milliseconds(1);
+  const Instant start = now_;
+  std::vector<Instant> returns;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Election election{{kUs, kSelf, kLease, kWindow, DriftBound{}}, tree_, seed, start};
+    election.set_standing(true, 0, start);
+    const Question probe = election.tick(start).questions.at(0);
+    const std::vector<Answer> won{granted(probe, 0), granted(probe, 2)};
+    const Question asked = election.answers(won, start + round_trip).questions.at(0);
+    ASSERT_EQ(asked.kind, QuestionKind::ask);
+    const std::vector<Answer> lost{refused(asked, 0, Verdict::voted, asked.epoch, kEu, kWindow),
+                                   refused(asked, 1, Verdict::voted, asked.epoch, kEu, kWindow)};
+    election.answers(lost, start + round_trip);
+    ASSERT_EQ(election.role(), Election::Role::follower);
+    returns.push_back(election.next_deadline());
+  }
+  const auto [earliest, latest] = std::minmax_element(returns.begin(), returns.end());
+  EXPECT_GT(*latest - *earliest, round_trip);
+}
+
 TEST_F(ElectionTest, AFollowerComesBackAtItsTurnThoughSomebodyIsSilent) {
   election_.set_standing(true, 0, now_);
   const Question probe = next_question();
