@@ -25,7 +25,7 @@ class BackendPool : private UpstreamUser {
   // A backend's own keep-alive limit is usually five seconds or more; leaving first avoids sending
   // a request into a connection that is just being closed.
   static constexpr Duration kIdleLimit = std::chrono::seconds(4);
-  // Another gateway's is ProxyLimits::idle_timeout.
+  // Another gateway's is the `idle` of the service named last.
   static constexpr Duration kGatewayIdleLimit = std::chrono::seconds(60);
   // Above as many as are busy at once, each burst would make new connections again.
   static constexpr std::size_t kMaxIdlePerDestination = 1024;

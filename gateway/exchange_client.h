@@ -40,8 +40,11 @@ class ExchangeClient {
   virtual void answer_error(const GatewayError& error) = 0;
   virtual void flush_answer() = 0;
 
-  // Bytes of answers that the client has not taken yet; client_drained() says when they are gone.
+  // Bytes of the answer that the client has not taken yet.
   virtual std::size_t queued_bytes() const = 0;
+  // Some of the answer waits for the client, and so much waits in all that its source should, too;
+  // client_drained() says when it may go on.
+  virtual bool backlogged() const = 0;
   // Stops and restarts client_body(). What is at hand already may still come.
   virtual void pause_body() = 0;
   virtual void resume_body() = 0;

@@ -17,7 +17,7 @@ class Http2Guard {
     reset,          // a stream that ended early, by RST_STREAM or because it was malformed
     ping,           // each has to be answered
     settings,       // each has to be answered
-    empty,          // DATA that neither carries nor ends anything
+    empty,          // DATA that carries nothing (or padding alone), nor ends anything
     window_update,  // see data_sent()
     priority,       // long deprecated
   };

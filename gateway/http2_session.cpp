@@ -11,6 +11,8 @@ namespace {
 // What leaves in one system call at most.
 constexpr std::size_t kGatherBytes = 64 * 1024;
 constexpr std::size_t kPriorityBytes = 5;  // RFC 9113, 6.3
+constexpr std::size_t kRecordBytes = 29;   // what TLS adds to a record at most
+constexpr const char* kEmptyData = "empty DATA frames";
 constexpr std::uint8_t kFarewell[8] = {'f', 'a', 'r', 'e', 'w', 'e', 'l', 'l'};
 
 std::string_view text_of(const std::uint8_t* data, std::size_t size) {
@@ -98,8 +100,8 @@ Http2Session::Http2Session(ProxyContext& context, SessionSet& sessions, std::uin
       service_(service),
       stream_(std::move(stream)),
       client_address_(std::move(client_address)),
-      since_(context.tick_now),
-      moved_(context.tick_now) {
+      timeouts_(context.service(service)->timeouts),
+      since_(context.tick_now) {
   nghttp2_session* made = nullptr;
   CHECK(nghttp2_session_server_new2(&made, Callbacks::all(), this, Callbacks::options()) == 0);
   frames_.reset(made);
@@ -163,7 +165,7 @@ int Http2Session::frame_begins(const nghttp2_frame_hd& frame) {
       return 0;
     case NGHTTP2_DATA:
       if (frame.length > 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return 0;
-      return count(Kind::empty, "empty DATA frames");
+      return count(Kind::empty, kEmptyData);
     case NGHTTP2_PING:
       return (frame.flags & NGHTTP2_FLAG_ACK) != 0 ? 0 : count(Kind::ping, "PING frames");
     case NGHTTP2_SETTINGS:
@@ -219,6 +221,10 @@ int Http2Session::body(std::int32_t id, std::string_view data) {
 
 int Http2Session::frame_read(const nghttp2_frame& frame) {
   greeted_ |= frame.hd.type == NGHTTP2_SETTINGS;
+  if (frame.hd.type == NGHTTP2_DATA && frame.hd.length > 0 &&
+      frame.data.padlen == frame.hd.length) {
+    if (const int flooded = count(Http2Guard::Kind::empty, kEmptyData)) return flooded;
+  }
   if (frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
       state_ == State::leaving) {
     leave_for_good();
@@ -341,13 +347,10 @@ void Http2Session::flush() {
     const ssize_t size = nghttp2_session_mem_send(frames_.get(), &data);
     if (size <= 0) break;
     gathered.append(text_of(data, static_cast<std::size_t>(size)));
-    if (gathered.size() < kGatherBytes) continue;
-    stream_->write(gathered);
-    gathered.clear();
+    if (gathered.size() >= kGatherBytes) write(gathered);
   }
   busy_ = false;
-  if (!gathered.empty()) stream_->write(gathered);
-  gathered.clear();
+  if (!gathered.empty()) write(gathered);
   // A client that does not take what it is sent has no claim to be read.
   const bool full = stream_->queued_bytes() >= kMaxQueuedBytes;
   if (full == reading_paused_) return;
@@ -359,8 +362,14 @@ void Http2Session::flush() {
   }
 }
 
+void Http2Session::write(std::string& gathered) {
+  if (stream_->queued_bytes() == 0) taking_.start(context_.tick_now, timeouts_.answer, 0);
+  taking_.added(gathered.size() + kRecordBytes);
+  stream_->write(gathered);
+  gathered.clear();
+}
+
 void Http2Session::on_drained() {
-  moved_ = context_.tick_now;
   after_event();
 }
 
@@ -425,30 +434,29 @@ void Http2Session::leave_for_good() {
 
 void Http2Session::tick(Instant now) {
   if (state_ == State::gone) return;
+  const std::size_t taken = stream_ ? taking_.look(now, stream_->queued_bytes()) : 0;
   for (std::size_t i = in_use_; i-- > 0;) {
-    if (i < in_use_) streams_[i]->tick(now);
+    if (i < in_use_) streams_[i]->tick(now, taken);
   }
   if (state_ == State::lingering) return tick_lingering(now);
-  if (state_ == State::gone) return;
-  const ProxyLimits& limits = context_.limits;
-  const std::size_t queued = stream_->queued_bytes();
-  if (queued == 0 || queued < queued_before_) moved_ = now;
-  queued_before_ = queued;
-  if (now - moved_ >= limits.backend_timeout) {
-    return on_closed({ErrorCode::timed_out, "the client takes nothing"});
+  if (state_ != State::gone) tick_open(now);
+}
+
+void Http2Session::tick_open(Instant now) {
+  if (stream_->queued_bytes() > 0 && taking_.spent(now)) {
+    return on_closed({ErrorCode::timed_out, "the client takes nothing, or too slowly"});
   }
-  if (!greeted_ && now - since_ >= limits.head_timeout) return end(NGHTTP2_SETTINGS_TIMEOUT);
+  if (!greeted_ && now - since_ >= timeouts_.head) return end(NGHTTP2_SETTINGS_TIMEOUT);
   if (state_ == State::leaving && now - leaving_since_ >= kGoawayLimit) {
     leave_for_good();
     flush_soon();
   }
-  if (in_use_ == 0 && now - since_ >= limits.idle_timeout) end(NGHTTP2_NO_ERROR);
+  if (in_use_ == 0 && now - since_ >= timeouts_.idle) end(NGHTTP2_NO_ERROR);
 }
 
 void Http2Session::tick_lingering(Instant now) {
-  const ProxyLimits& limits = context_.limits;
   const bool heard = stream_ && stream_->queued_bytes() == 0;
-  if (now - since_ >= (heard ? limits.linger_timeout : limits.backend_timeout)) stream_.reset();
+  if (now - since_ >= (heard ? context_.limits.linger_timeout : timeouts_.answer)) stream_.reset();
   // The answer to a write may still be awaited.
   if (!stream_ && in_use_ == 0) retire();
 }

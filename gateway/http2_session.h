@@ -10,6 +10,7 @@
 
 #include "gateway/http2_guard.h"
 #include "gateway/http2_stream.h"
+#include "gateway/progress_budget.h"
 #include "gateway/proxy_context.h"
 #include "gateway/session.h"
 #include "region/stream.h"
@@ -55,6 +56,8 @@ class Http2Session final : public Session, private Stream::Handler {
   ProxyContext& context() { return context_; }
   std::uint32_t service() const { return service_; }
   const std::string& client_address() const { return client_address_; }
+  const Timeouts& timeouts() const { return timeouts_; }
+  void set_timeouts(const Timeouts& timeouts) { timeouts_ = timeouts; }
   nghttp2_session* frames() { return frames_.get(); }
   std::size_t pending_bytes() const { return pending_bytes_; }
   void pending_changed(std::size_t added, std::size_t taken) {
@@ -97,6 +100,8 @@ class Http2Session final : public Session, private Stream::Handler {
   int flood(const char* what);
 
   void flush();
+  void write(std::string& gathered);
+  void tick_open(Instant now);
   void flush_soon();
   void after_event();
   void reap();
@@ -116,6 +121,7 @@ class Http2Session final : public Session, private Stream::Handler {
   const std::uint32_t service_;
   std::unique_ptr<Stream> stream_;
   const std::string client_address_;
+  Timeouts timeouts_;  // of the service, as of the last request
   State state_ = State::open;
   std::unique_ptr<nghttp2_session, FreeFrames> frames_;
   Http2Guard guard_;
@@ -124,7 +130,6 @@ class Http2Session final : public Session, private Stream::Handler {
   std::vector<Http2Stream*> begun_;   // by what is being read
   std::vector<Http2Stream*> closed_;  // whose exchange has to be told
   std::size_t pending_bytes_ = 0;
-  std::size_t queued_before_ = 0;  // at the last tick
   Http2AnswerHead answer_fields_;
   RequestHead request_;
   const char* flood_ = nullptr;  // of what the client sent too much
@@ -135,7 +140,7 @@ class Http2Session final : public Session, private Stream::Handler {
   bool last_goaway_sent_ = false;
   Instant since_{};  // when the last stream ended, or lingering began
   Instant leaving_since_{};
-  Instant moved_{};  // when the client took bytes last
+  DrainBudget taking_;  // of the client, while the socket's queue is not empty
   // Whether a flush was posted; outlives the session with the task.
   const std::shared_ptr<bool> posted_ = std::make_shared<bool>(false);
 };

@@ -48,7 +48,7 @@ void Http2Stream::open(std::int32_t id) {
   body_paused_ = false;
   unconsumed_ = 0;
   trailers_.clear();
-  moved_ = session_.context().tick_now;
+  since_ = session_.context().tick_now;
 }
 
 void Http2Stream::head_complete(bool ends) {
@@ -58,7 +58,9 @@ void Http2Stream::head_complete(bool ends) {
   RequestHead& request = session_.request();
   if (const HeadProblem problem = head_.parse(!ends, text_, request)) return refuse(problem);
   is_head_ = request.is_head;
-  max_body_ = context.service(session_.service())->max_body_bytes;
+  const Service& service = *context.service(session_.service());
+  session_.set_timeouts(service.timeouts);
+  max_body_ = service.max_body_bytes;
   if (max_body_ > 0 && request.content_length.value_or(0) > max_body_) {
     return refuse({413, "the body is larger than this service takes"});
   }
@@ -126,9 +128,7 @@ void Http2Stream::consume(std::size_t bytes) {
 bool Http2Stream::closed() {
   closed_ = true;
   consume(std::exchange(unconsumed_, 0));
-  session_.pending_changed(0, pending());
-  shrink(out_);
-  sent_ = 0;
+  drop_pending();
   return !exchange_.active();
 }
 
@@ -136,17 +136,20 @@ bool Http2Stream::leave() {
   return !exchange_.active() || !exchange_.client_gone();
 }
 
-void Http2Stream::tick(Instant now) {
-  if (exchange_.active()) return exchange_.tick(now);
-  if (closed_ || broken_) return;
-  const ProxyLimits& limits = session_.context().limits;
-  if (!head_done_) {
-    // A head that does not come to its end blocks the whole connection.
-    if (now - moved_ >= limits.head_timeout) session_.end(NGHTTP2_ENHANCE_YOUR_CALM);
-    return;
+void Http2Stream::tick(Instant now, std::size_t client_took) {
+  if (!closed_ && !broken_) {
+    if (!head_done_) {
+      // A head that does not come to its end blocks the whole connection.
+      if (now - since_ >= session_.timeouts().head) session_.end(NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
+    // Where it is not this stream's window that is closed, the client may well take other streams.
+    if (nghttp2_session_get_stream_remote_window_size(session_.frames(), id_) > 0) {
+      taking_.moved(now, client_took);
+    }
+    if (pending() > 0 && taking_.spent(now)) return reset(NGHTTP2_CANCEL);
   }
-  // The answer is complete here, but the client does not take it.
-  if (now - moved_ >= limits.backend_timeout) reset(NGHTTP2_CANCEL);
+  if (exchange_.active()) exchange_.tick(now);
 }
 
 void Http2Stream::interim(const ResponseHead& head) {
@@ -166,7 +169,6 @@ void Http2Stream::answer_head(const ResponseHead& head, const AnswerMeta& meta) 
 void Http2Stream::submit(bool with_data) {
   answered_ = true;
   answer_has_data_ = with_data;
-  moved_ = session_.context().tick_now;
   nghttp2_data_provider provider{};
   provider.source.ptr = this;
   provider.read_callback = read_answer;
@@ -181,7 +183,8 @@ void Http2Stream::tunnel_opened(const ResponseHead&, const AnswerMeta&, Tunnel::
 }
 
 void Http2Stream::answer_data(std::string_view data) {
-  if (closed_ || !answer_has_data_) return;
+  if (closed_ || broken_ || !answer_has_data_) return;
+  if (pending() == 0) taking_.start(session_.context().tick_now, session_.timeouts().answer);
   if (sent_ > 0 && out_.size() + data.size() > out_.capacity()) {
     out_.erase(0, sent_);
     sent_ = 0;
@@ -226,10 +229,9 @@ void Http2Stream::refuse(const HeadProblem& problem) {
   flush_answer();
 }
 
-std::size_t Http2Stream::queued_bytes() const {
-  if (closed_) return 0;
-  const std::size_t all = session_.pending_bytes();
-  return pending() + (all > Http2Session::kMaxPendingBytes ? all : 0);
+bool Http2Stream::backlogged() const {
+  return pending() > HttpExchange::kHighWaterBytes ||
+         (pending() > 0 && session_.pending_bytes() > Http2Session::kMaxPendingBytes);
 }
 
 void Http2Stream::pause_body() {
@@ -261,9 +263,16 @@ void Http2Stream::answer_broken() {
 
 void Http2Stream::reset(std::uint32_t code) {
   broken_ = true;
+  drop_pending();
   consume(std::exchange(unconsumed_, 0));
   nghttp2_submit_rst_stream(session_.frames(), NGHTTP2_FLAG_NONE, id_, code);
   session_.frames_ready();
+}
+
+void Http2Stream::drop_pending() {
+  session_.pending_changed(0, pending());
+  shrink(out_);
+  sent_ = 0;
 }
 
 void Http2Stream::answer_sent() {
@@ -279,14 +288,14 @@ ssize_t Http2Stream::read_answer(nghttp2_session*, std::int32_t, std::uint8_t* b
 
 ssize_t Http2Stream::take_answer(std::uint8_t* buffer, std::size_t room, std::uint32_t* flags) {
   const std::size_t taken = std::min(room, pending());
-  if (taken == 0 && !answer_ended_) {
+  if (broken_ || (taken == 0 && !answer_ended_)) {
     deferred_ = true;
     return NGHTTP2_ERR_DEFERRED;
   }
   std::memcpy(buffer, out_.data() + sent_, taken);
   sent_ += taken;
   session_.pending_changed(0, taken);
-  moved_ = session_.context().tick_now;
+  taking_.moved(session_.context().tick_now, taken);
   if (pending() == 0) {
     shrink(out_);
     sent_ = 0;

@@ -10,6 +10,7 @@
 #include "gateway/http2_head.h"
 #include "gateway/http_exchange.h"
 #include "gateway/http_trailers.h"
+#include "gateway/progress_budget.h"
 
 namespace regent {
 
@@ -50,7 +51,8 @@ class Http2Stream final : private ExchangeClient {
   // The client is gone. True as closed(); otherwise a write's answer is still awaited.
   bool leave();
 
-  void tick(Instant now);
+  // client_took: bytes, of the whole connection, since the last tick.
+  void tick(Instant now, std::size_t client_took);
   std::size_t pending() const { return out_.size() - sent_; }
 
   // nghttp2's question for data of the answer; `source` holds the stream.
@@ -68,7 +70,8 @@ class Http2Stream final : private ExchangeClient {
   void answer_end(std::span<const HeaderField> trailers) override;
   void answer_error(const GatewayError& error) override;
   void flush_answer() override;
-  std::size_t queued_bytes() const override;
+  std::size_t queued_bytes() const override { return pending(); }
+  bool backlogged() const override;
   void pause_body() override;
   void resume_body() override;
   void exchange_done() override;
@@ -78,6 +81,7 @@ class Http2Stream final : private ExchangeClient {
   void submit(bool with_data);
   void consume(std::size_t bytes);
   void reset(std::uint32_t code);
+  void drop_pending();
   ssize_t take_answer(std::uint8_t* buffer, std::size_t room, std::uint32_t* flags);
 
   Http2Session& session_;
@@ -106,7 +110,8 @@ class Http2Stream final : private ExchangeClient {
   std::string out_;  // data of the answer
   std::size_t sent_ = 0;
   std::vector<std::pair<std::string, std::string>> trailers_;
-  Instant moved_{};  // when the client took something last, or the answer began
+  Instant since_{};         // when the head began
+  ProgressBudget taking_;  // of the client, while data waits for it
 };
 
 }  // namespace regent

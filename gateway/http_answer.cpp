@@ -131,10 +131,9 @@ void HttpExchange::relay_answer_body(std::string_view data) {
 }
 
 void HttpExchange::pause_fast_upstream() {
-  if (!upstream_paused_ && !client_gone_ && client_.queued_bytes() > kHighWaterBytes) {
+  if (!upstream_paused_ && !client_gone_ && client_.backlogged()) {
     upstream_paused_ = true;
-    client_queue_ = client_.queued_bytes();
-    client_budget_.start(context_.tick_now, service().timeouts.answer);
+    client_budget_.start(context_.tick_now, service().timeouts.answer, client_.queued_bytes());
     upstream_->pause_reading();
   }
 }

@@ -333,11 +333,9 @@ void HttpExchange::tick_answering(Instant now) {
   if (!waits_for_client && now - progress_ >= service().timeouts.answer) break_answer();
 }
 
-// While the other side waits for the client. Counts what the client has taken since the last time.
+// While the other side waits for the client.
 bool HttpExchange::client_too_slow(Instant now) {
-  const std::size_t queued = client_.queued_bytes();
-  if (queued < client_queue_) client_budget_.moved(now, client_queue_ - queued);
-  client_queue_ = queued;
+  client_budget_.look(now, client_.queued_bytes());
   return client_budget_.spent(now);
 }
 

@@ -167,8 +167,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   BodyReader answer_body_;
   TrailerReader answer_trailers_;
   bool upstream_paused_ = false;
-  std::size_t client_queue_ = 0;  // while paused, at the last tick
-  ProgressBudget client_budget_;  // while paused
+  DrainBudget client_budget_;  // while paused
   bool client_gone_ = false;
   unsigned answer_code_ = 0;
 };

@@ -52,6 +52,7 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void answer_error(const GatewayError& error) override;
   void flush_answer() override;
   std::size_t queued_bytes() const override;
+  bool backlogged() const override { return queued_bytes() > HttpExchange::kHighWaterBytes; }
   void pause_body() override;
   void resume_body() override;
   void exchange_done() override;

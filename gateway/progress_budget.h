@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "quorum/types.h"
@@ -31,6 +32,29 @@ class ProgressBudget {
   static constexpr std::uint64_t kMostBytes = 1 << 20;
   Duration limit_{};
   Instant until_{};
+};
+
+// The same for a peer that has to take what is queued for it, by a look at the queue now and then.
+class DrainBudget {
+ public:
+  void start(Instant now, Duration limit, std::size_t queued) {
+    budget_.start(now, limit);
+    queued_ = queued;
+  }
+  // More was queued since the last look.
+  void added(std::size_t bytes) { queued_ += bytes; }
+  // A look. Returns how many bytes the peer has taken since the one before.
+  std::size_t look(Instant now, std::size_t queued) {
+    const std::size_t taken = queued < queued_ ? queued_ - queued : 0;
+    queued_ = queued;
+    budget_.moved(now, taken);
+    return taken;
+  }
+  bool spent(Instant now) const { return budget_.spent(now); }
+
+ private:
+  ProgressBudget budget_;
+  std::size_t queued_ = 0;
 };
 
 }  // namespace regent

@@ -26,11 +26,7 @@ class HttpExchange;
 
 // How long and how much, for every connection of the data plane.
 struct ProxyLimits {
-  Duration head_timeout = std::chrono::seconds(30);     // first byte to complete head
-  Duration idle_timeout = std::chrono::seconds(75);     // between requests of a connection
-  Duration body_timeout = std::chrono::seconds(60);     // client sends nothing of its body
-  Duration connect_timeout = std::chrono::seconds(3);   // to a backend or gateway
-  Duration backend_timeout = std::chrono::seconds(60);  // backend says nothing
+  Duration head_timeout = std::chrono::seconds(30);  // TLS handshake of a tcp service
   Duration linger_timeout = std::chrono::seconds(2);  // after a refusal, for the client to read it
   std::size_t threads = 1;  // 0: one a processor; at most WritesInFlight::kPlaces
   std::size_t max_clients = 16'384;

@@ -7,23 +7,6 @@
 namespace regent::test {
 namespace {
 
-constexpr std::uint8_t kData = NGHTTP2_DATA;
-constexpr std::uint8_t kHeaders = NGHTTP2_HEADERS;
-constexpr std::uint8_t kContinuation = NGHTTP2_CONTINUATION;
-constexpr std::uint8_t kEndStream = NGHTTP2_FLAG_END_STREAM;
-constexpr std::uint8_t kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
-
-// HPACK's plainest form: a literal that is not indexed.
-std::string literal(const std::string& name, const std::string& value) {
-  return std::string(1, '\0') + static_cast<char>(name.size()) + name +
-         static_cast<char>(value.size()) + value;
-}
-
-std::string request_block(const std::string& path = "/") {
-  return literal(":method", "GET") + literal(":scheme", "https") + literal(":authority", "shop") +
-         literal(":path", path);
-}
-
 std::string repeat(const std::string& text, std::size_t times) {
   std::string all;
   for (std::size_t i = 0; i < times; ++i) all += text;
@@ -90,6 +73,9 @@ TEST_F(Http2Abuse, EmptyDataFramesAreEnded) {
   serve([this](Peer& peer) { answer_ok(log_)(peer); });
   expect_calm(Http2Client::frame(kHeaders, kEndHeaders, 1, request_block()) +
               repeat(Http2Client::frame(kData, 0, 1, ""), 1000));
+  const std::string padding = Http2Client::frame(kData, NGHTTP2_FLAG_PADDED, 1, "\x03\1\2\3");
+  expect_calm(Http2Client::frame(kHeaders, kEndHeaders, 1, request_block()) +
+              repeat(padding, 1000));
 }
 
 TEST_F(Http2Abuse, AHeadInTooManyPiecesIsEnded) {

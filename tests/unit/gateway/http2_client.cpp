@@ -223,6 +223,8 @@ void Http2Client::scan(std::string_view bytes) {
     const std::size_t whole = kHead + number(0, 3);
     if (unread_.size() < whole) return;
     if (unread_[3] == NGHTTP2_RST_STREAM) resets_[number(5, 4)] = number(kHead, 4);
+    const bool may_end = unread_[3] == NGHTTP2_DATA || unread_[3] == NGHTTP2_HEADERS;
+    if (may_end && (unread_[4] & NGHTTP2_FLAG_END_STREAM) != 0) finished_.insert(number(5, 4));
     if (unread_[3] == NGHTTP2_GOAWAY) goaway_ = number(kHead + 4, 4);
     unread_.erase(0, whole);
   }

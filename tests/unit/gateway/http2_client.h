@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,7 +65,8 @@ class Http2Client {
   void reset(std::int32_t id, std::uint32_t code = NGHTTP2_CANCEL);
   void ping();
   void flush();
-  // Bytes as they are, after what is queued. From then on only resets() and goaway() are kept.
+  // Bytes as they are, after what is queued. From then on only resets(), finished() and goaway()
+  // are kept.
   void send_raw(std::string_view bytes);
   static std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t id,
                            std::string_view payload);
@@ -76,6 +78,8 @@ class Http2Client {
   int pings_answered() const { return pongs_; }
   // The codes of RST_STREAM frames, after raw bytes.
   const std::map<std::uint32_t, std::uint32_t>& resets() const { return resets_; }
+  // Streams that were ended by END_STREAM, after raw bytes.
+  const std::set<std::uint32_t>& finished() const { return finished_; }
   std::string certificate() const;  // that the gateway has shown, DER
   nghttp2_session* frames() { return frames_; }
 
@@ -105,6 +109,7 @@ class Http2Client {
   std::uint32_t goaway_last_ = 0;
   int pongs_ = 0;
   std::map<std::uint32_t, std::uint32_t> resets_;
+  std::set<std::uint32_t> finished_;
 };
 
 }  // namespace regent::test

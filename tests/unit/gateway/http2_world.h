@@ -8,6 +8,23 @@
 // A service with TLS, for clients of HTTP/2.
 namespace regent::test {
 
+inline constexpr std::uint8_t kData = NGHTTP2_DATA;
+inline constexpr std::uint8_t kHeaders = NGHTTP2_HEADERS;
+inline constexpr std::uint8_t kContinuation = NGHTTP2_CONTINUATION;
+inline constexpr std::uint8_t kEndStream = NGHTTP2_FLAG_END_STREAM;
+inline constexpr std::uint8_t kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
+
+// HPACK's plainest form: a literal that is not indexed.
+inline std::string literal(const std::string& name, const std::string& value) {
+  return std::string(1, '\0') + static_cast<char>(name.size()) + name +
+         static_cast<char>(value.size()) + value;
+}
+
+inline std::string request_block(const std::string& path = "/", const std::string& method = "GET") {
+  return literal(":method", method) + literal(":scheme", "https") + literal(":authority", "shop") +
+         literal(":path", path);
+}
+
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }

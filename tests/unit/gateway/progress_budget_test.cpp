@@ -46,5 +46,25 @@ TEST(ProgressBudget, ABurstEarnsNoMoreThanTheLimit) {
   EXPECT_TRUE(budget.spent(start + seconds(70)));
 }
 
+TEST(DrainBudget, CountsWhatWasTakenThoughMoreIsAdded) {
+  const Instant start{seconds(1000)};
+  DrainBudget budget;
+  budget.start(start, seconds(10), 1000);
+  // The queue is as long as before, but not of the same bytes.
+  budget.added(5000);
+  EXPECT_EQ(budget.look(start + seconds(9), 1000), 5000U);
+  EXPECT_FALSE(budget.spent(start + seconds(18)));
+  EXPECT_EQ(budget.look(start + seconds(18), 1000), 0U);
+  EXPECT_TRUE(budget.spent(start + seconds(19)));
+}
+
+TEST(DrainBudget, AQueueThatGrowsUntoldIsNoProgress) {
+  const Instant start{seconds(1000)};
+  DrainBudget budget;
+  budget.start(start, seconds(10), 1000);
+  EXPECT_EQ(budget.look(start + seconds(5), 4000), 0U);
+  EXPECT_TRUE(budget.spent(start + seconds(10)));
+}
+
 }  // namespace
 }  // namespace regent
