@@ -1,6 +1,7 @@
 #include "gateway/backend_pool.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "region/clock.h"
@@ -18,11 +19,13 @@ constexpr Duration kOpenAgain = std::chrono::seconds(1);
 }  // namespace
 
 BackendPool::BackendPool(EventLoop& loop, const Topology& topology, GatewayId self,
-                         const Credentials& credentials)
+                         const Credentials& credentials, std::size_t thread, Wake wake)
     : loop_(loop),
       policy_(topology, self),
       credentials_(credentials),
-      source_(literal_address(topology.gateway(self).host, 0)) {
+      source_(literal_address(topology.gateway(self).host, 0)),
+      thread_(thread),
+      wake_(std::move(wake)) {
   for (std::uint16_t id = 0; id < topology.gateways.size(); ++id) {
     const bool primary = topology.region(topology.gateways[id].region).may_be_primary();
     if (primary && id != self.value) may_be_primary_.push_back(gateway(GatewayId{id}));
@@ -46,8 +49,14 @@ void BackendPool::set_table(const ServiceTable& table) {
   for (const auto& gateway : table.gateways) take_in(gateway);
   by_service_.assign(table.services.size(), {});
   for (std::uint32_t service = 0; service < table.services.size(); ++service) {
-    for (const auto& backend : table.services[service].backends) {
+    const ServiceEntry& entry = table.services[service];
+    if (service == queues_.size()) {
+      queues_.push_back(std::make_unique<BackendQueue>(entry.state, thread_));
+    }
+    for (const auto& backend : entry.backends) {
       take_in(backend);
+      backend->limit = entry.settings->backend_limits.connections;
+      backend->eject_after = entry.settings->ejection.failures;
       by_service_[service].push_back(backend->id);
     }
   }
@@ -66,21 +75,28 @@ void BackendPool::set_address(std::uint32_t id, const Poco::Net::SocketAddress& 
   if (id < destinations_.size() && destinations_[id]) destinations_[id]->address = address;
 }
 
-std::optional<std::uint32_t> BackendPool::pick(std::uint32_t service) {
+BackendPool::Choice BackendPool::pick(std::uint32_t service, std::optional<std::uint32_t> avoid,
+                                      std::uint64_t ticket) {
   const std::vector<std::uint32_t>& candidates = by_service_[service];
-  std::optional<std::uint32_t> best;
+  const DestinationState* best = nullptr;
+  // Those that are set aside come last, rather than nobody; before them the one to be avoided.
+  int best_rank = 0;
   std::uint32_t fewest = 0;
   ++turn_;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const std::uint32_t id = candidates[(i + turn_) % candidates.size()];
-    const DestinationState& candidate = *destinations_[id]->state;
+    const DestinationState& candidate =
+        *destinations_[candidates[(i + turn_) % candidates.size()]]->state;
     if (!candidate.healthy) continue;
+    const int rank = candidate.ejected ? 2 : candidate.id == avoid ? 1 : 0;
     const std::uint32_t under_way = candidate.in_use;
-    if (best && under_way >= fewest) continue;
-    best = id;
+    if (best && (rank > best_rank || (rank == best_rank && under_way >= fewest))) continue;
+    best = &candidate;
+    best_rank = rank;
     fewest = under_way;
   }
-  return best;
+  if (!best) return {};
+  if (fewest >= best->limit || (ticket == 0 && queues_[service]->anybody())) return {{}, true};
+  return {best->id, false};
 }
 
 bool BackendPool::any_healthy(std::uint32_t service) const {
@@ -117,9 +133,9 @@ Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe
                                                     UpstreamUser& user, SendGate* gate) {
   Destination& destination = *destinations_[id];
   DestinationState& state = *destination.state;
-  if (state.in_use.fetch_add(1) >= kMaxInUsePerDestination) {
+  if (state.in_use.fetch_add(1) >= state.limit) {
     state.in_use.fetch_sub(1);
-    return Error{ErrorCode::unavailable, "too many requests are under way to " + state.name};
+    return Error{ErrorCode::refused, "too many requests are under way to " + state.name};
   }
   ++destination.own;
   traffic_ = true;
@@ -169,12 +185,63 @@ void BackendPool::give_back(std::unique_ptr<Upstream> connection, bool reusable,
   CHECK(destination.own > 0);
   --destination.own;
   destination.state->in_use.fetch_sub(1);
+  if (!destination.is_gateway()) wake_first(destination.state->service);
   if (destination.removed) return forget_if_over(id);
   if (!reusable || destination.idle.size() >= kMaxIdlePerDestination) return;
   if (!destination.is_gateway() && !destination.state->healthy) return;
   connection->rest(*this);
   connection->idle_since = now;
   destination.idle.push_back(std::move(connection));
+}
+
+void BackendPool::succeeded(std::uint32_t id) {
+  DestinationState& state = *destinations_[id]->state;
+  if (state.failures.load(std::memory_order_relaxed) > 0) state.failures = 0;
+}
+
+bool BackendPool::failed(std::uint32_t id) {
+  DestinationState& state = *destinations_[id]->state;
+  const std::uint32_t limit = state.eject_after;
+  return limit > 0 && state.failures.fetch_add(1) + 1 >= limit && !state.ejected;
+}
+
+bool BackendPool::wait(std::uint32_t service, BackendWaiter& waiter, std::uint64_t& ticket,
+                       std::uint32_t limit) {
+  const std::uint64_t places = std::uint64_t{limit} * by_service_[service].size();
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  if (!queues_[service]->join(waiter, ticket, std::min(places, kMost))) return false;
+  if (!pick(service, std::nullopt, ticket).all_busy) wake_first(service);
+  return true;
+}
+
+void BackendPool::stop_waiting(std::uint32_t service, std::uint64_t ticket) {
+  queues_[service]->leave(ticket);
+}
+
+void BackendPool::wake_first(std::uint32_t service) {
+  const BackendQueue& queue = *queues_[service];
+  if (!queue.anybody()) return;
+  if (const auto thread = queue.first_thread()) wake_(*thread, service);
+}
+
+void BackendPool::serve_waiting(std::uint32_t service) {
+  BackendQueue& queue = *queues_[service];
+  while (queue.anybody()) {
+    const std::uint64_t first = queue.first_ticket();
+    // With no healthy backend left they are let go, too, to be told so.
+    if (pick(service, std::nullopt, first).all_busy) return;
+    const auto thread = queue.first_thread();
+    if (!thread) return;
+    if (*thread != thread_) return wake_(*thread, service);
+    queue.pop()->on_backend_room();
+    if (queue.first_ticket() == first) return;  // the room was gone before it got there
+  }
+}
+
+void BackendPool::serve_waiting() {
+  for (std::uint32_t service = 0; service < queues_.size(); ++service) {
+    if (!queues_[service]->empty()) serve_waiting(service);
+  }
 }
 
 void BackendPool::drop_idle(const Upstream& connection) {

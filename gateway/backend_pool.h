@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <Poco/Net/SocketAddress.h>
 
+#include "gateway/backend_queue.h"
 #include "gateway/service_table.h"
 #include "gateway/upstream.h"
 #include "region/log_limiter.h"
@@ -29,7 +31,6 @@ class BackendPool : private UpstreamUser {
   static constexpr Duration kGatewayIdleLimit = std::chrono::seconds(60);
   // Above as many as are busy at once, each burst would make new connections again.
   static constexpr std::size_t kMaxIdlePerDestination = 1024;
-  static constexpr std::uint32_t kMaxInUsePerDestination = 4096;
   // Requests whose connection to a gateway is still being made. A change of primary sets many free
   // at once, and a handshake costs both sides more than a request: a few connections that are soon
   // there carry the others sooner than one for each.
@@ -41,9 +42,12 @@ class BackendPool : private UpstreamUser {
   static constexpr std::size_t kMaxReady = 128;
   static constexpr Duration kReadyFor = std::chrono::seconds(60);
 
-  // All references must outlive the pool.
+  // Has serve_waiting() of that thread's pool called.
+  using Wake = std::function<void(std::size_t thread, std::uint32_t service)>;
+
+  // All references must outlive the pool. `thread` counts from 0.
   BackendPool(EventLoop& loop, const Topology& topology, GatewayId self,
-              const Credentials& credentials);
+              const Credentials& credentials, std::size_t thread, Wake wake);
   ~BackendPool() override = default;
 
   struct Destination {
@@ -69,14 +73,37 @@ class BackendPool : private UpstreamUser {
   // A name was looked up. Ignored for a destination that is gone.
   void set_address(std::uint32_t id, const Poco::Net::SocketAddress& address);
 
-  // The healthy backend with the fewest requests under way, in turn among equals; nullopt: none.
-  std::optional<std::uint32_t> pick(std::uint32_t service);
+  struct Choice {
+    std::optional<std::uint32_t> backend;
+    bool all_busy = false;  // there are some, but all are at their limit, or others wait already
+  };
+  // The healthy backend with the fewest requests under way in all threads, in turn among equals.
+  // Not one that is set aside, and not `avoid`, at which the request has just failed, while there
+  // is another. `ticket`: the request's place in the queue; 0: it has none yet.
+  Choice pick(std::uint32_t service, std::optional<std::uint32_t> avoid = std::nullopt,
+              std::uint64_t ticket = 0);
   bool any_healthy(std::uint32_t service) const;
 
   // A connection for one request: a kept one (with `probe`, only if it does not look closed), else
-  // a new one that is still connecting. Errors: at once impossible, or too many are in use.
+  // a new one that is still connecting. Errors: at once impossible; ErrorCode::refused: as many
+  // requests are under way there as may be.
   Result<std::unique_ptr<Upstream>> take(std::uint32_t id, bool probe, UpstreamUser& user,
                                          SendGate* gate);
+  // How the request went: it got an answer; or the backend was to blame. Counts for a backend only.
+  // failed() is true when it has to be set aside for that.
+  void succeeded(std::uint32_t id);
+  [[nodiscard]] bool failed(std::uint32_t id);
+
+  // Waits for room at a backend of the service, in turn with the other threads' requests; see
+  // BackendQueue::join. `limit` is a backend's.
+  bool wait(std::uint32_t service, BackendWaiter& waiter, std::uint64_t& ticket,
+            std::uint32_t limit);
+  void stop_waiting(std::uint32_t service, std::uint64_t ticket);
+  // Lets those who wait go on while there is room.
+  void serve_waiting(std::uint32_t service);
+  // The same for all services: for what makes room without telling, such as a backend's return.
+  void serve_waiting();
+
   // Ends the use of a connection; `reusable`: the exchange on it is complete and it may be kept.
   void give_back(std::unique_ptr<Upstream> connection, bool reusable, Instant now);
   // Closes what has been idle too long.
@@ -96,6 +123,7 @@ class BackendPool : private UpstreamUser {
   void open_ready(std::uint32_t id, std::size_t wanted, Instant now);
   void drop_idle(const Upstream& connection);
   void forget_if_over(std::uint32_t id);
+  void wake_first(std::uint32_t service);
 
   // An idle connection has nothing to say; whatever comes, it is of no more use.
   void on_upstream_data(Upstream& from, std::string_view) override { drop_idle(from); }
@@ -110,6 +138,9 @@ class BackendPool : private UpstreamUser {
   std::optional<Poco::Net::SocketAddress> source_;
   std::vector<std::unique_ptr<Destination>> destinations_;  // by number; null: gone
   std::vector<std::vector<std::uint32_t>> by_service_;
+  std::vector<std::unique_ptr<BackendQueue>> queues_;  // by service
+  const std::size_t thread_;
+  const Wake wake_;
   std::uint32_t turn_ = 0;
 
   std::vector<std::uint32_t> may_be_primary_;  // the other gateways that can be forwarded to

@@ -24,9 +24,6 @@ namespace regent {
 // backends and looks names up, for all.
 class DataPlane {
  public:
-  // How long stop() lets requests finish that are under way.
-  static constexpr Duration kStopLimit = std::chrono::seconds(5);
-
   // All references must outlive the data plane. The observer is called on the workers' threads.
   DataPlane(const Topology& topology, GatewayId self, const RouteCell& route,
             WritesInFlight& writes, Credentials& credentials, RequestObserver& observer,
@@ -42,9 +39,22 @@ class DataPlane {
 
   // Errors: an address that cannot be listened on, and who has it; a service's TLS files.
   Status start();
-  // Takes no new connections, lets requests finish up to kStopLimit, cuts the rest off. Not on a
-  // worker's thread. May be called again.
+  // Takes no new connections, ends those that are idle, lets requests finish up to
+  // ProxyLimits::stop_limit, cuts the rest off. Not on a worker's thread. May be called again.
   void stop();
+
+  // Serves what `next` says from now on: services, backends and their settings, the TLS files'
+  // content, the limits of Topology::traffic (not its threads). Regions, gateways and nodes must be
+  // those of the present topology. All or nothing: what can fail is tried first, and an error (a
+  // new port that cannot be listened on, and who has it; a service's TLS files) has changed
+  // nothing.
+  //
+  // No connection is dropped. A request that has begun goes on under the settings it began with,
+  // the next one on its connection has the new ones. A service that is gone listens no more; its
+  // requests finish, then their connections close. So do those at a backend that is gone. What is
+  // known of the health of a backend that stays is kept; the counts that on_backends() tells after
+  // this are in the order of `next`. Blocks for a moment; not on a worker's thread; one at a time.
+  Status reload(const std::shared_ptr<const Topology>& next);
 
   // Any thread: a new route was published.
   void route_changed();

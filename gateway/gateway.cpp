@@ -39,6 +39,12 @@ std::vector<std::string> service_names(const Topology& topology) {
   return names;
 }
 
+ProxyLimits proxy_limits(const Topology& topology) {
+  ProxyLimits limits;
+  limits.set(topology.traffic);
+  return limits;
+}
+
 }  // namespace
 
 // Members are destroyed from the last to the first: whoever calls goes before whom it calls.
@@ -50,7 +56,8 @@ struct Gateway::Parts final : Network::Handler {
         metrics(service_names(topology)),
         control(first, self, incarnation, seed, route, writes, metrics),
         network(topology, self, credentials, *this),
-        data_plane(topology, self, route, writes, credentials, metrics.requests()),
+        data_plane(topology, self, route, writes, credentials, metrics.requests(),
+                   proxy_limits(topology)),
         api(control, [this, &credentials](const GatewayStatus& status) {
           return metrics.text(status, seconds_until_expiry(*credentials.current()), boot_now());
         }) {

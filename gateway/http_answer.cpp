@@ -46,8 +46,9 @@ bool HttpExchange::read_answer_head(std::string_view& data) {
 }
 
 void HttpExchange::malformed_answer(std::string_view reason) {
-  fail({502, "backend_closed", "the backend's answer is malformed: " + std::string(reason),
-        is_write()});
+  const std::string what = "the backend's answer is malformed: " + std::string(reason);
+  backend_failed(upstream_->destination, true, {ErrorCode::invalid, what});
+  fail({502, "backend_closed", what, is_write()});
 }
 
 // False when the exchange has taken another turn.
@@ -103,6 +104,7 @@ void HttpExchange::begin_answer() {
   phase_ = Phase::answering;
   answer_code_ = answer_.status;
   answer_trailers_.clear();
+  if (!to_gateway_) context_.pool.succeeded(upstream_->destination);
   const bool has_body = answer_has_body(answer_, is_head_);
   if (!has_body) {
     answer_body_ = BodyReader();
@@ -191,7 +193,10 @@ void HttpExchange::on_upstream_closed(Upstream& from, bool orderly, const Error&
     if (!orderly || !answer_body_.ends_with_connection()) return break_answer();
     return finish_answer(false);
   }
-  if (!to_gateway_ && !from.connected()) context_.connect_failed(from.destination);
+  // A kept connection that ends before it has said anything was only closed for its age.
+  if (!from.used_before || !answer_head_bytes_.empty()) {
+    backend_failed(from.destination, from.connected(), reason);
+  }
   retry_or_fail(!from.sent_any(), reason);
 }
 

@@ -20,7 +20,7 @@ HttpExchange::HttpExchange(ProxyContext& context, ExchangeClient& client)
     : context_(context), client_(client) {}
 
 HttpExchange::~HttpExchange() {
-  leave_held();
+  stop_waiting();
   leave_write();
   release_upstream(false);
 }
@@ -49,6 +49,9 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   connects_ = 0;
   next_gateway_ = 0;
   hold_until_ = kNever;
+  queue_until_ = kNever;
+  ticket_ = 0;
+  failed_backend_.reset();
   retry_at_ = {};
   client_gone_ = false;
   answer_code_ = 0;
@@ -99,11 +102,40 @@ void HttpExchange::go_local() {
   const Route& route = context_.route.get();
   epoch_ = route.epoch;
   stale_ = !is_write() && (!route.quorum || !route.knows_primary(boot_now()));
-  const std::optional<std::uint32_t> backend = context_.pool.pick(facts_.service);
-  if (!backend) {
+  const auto choice = context_.pool.pick(facts_.service, failed_backend_, ticket_);
+  if (choice.all_busy) return wait_for_backend();
+  if (!choice.backend) {
     return fail({503, "no_backend", "no healthy backend of " + service().name, false, true});
   }
-  send_to(*backend, is_write());
+  send_to(*choice.backend, is_write());
+}
+
+void HttpExchange::wait_for_backend() {
+  leave_write();  // nothing is on its way to a backend; the route is looked at again afterwards
+  const BackendLimits& limits = service().backend_limits;
+  const Instant now = boot_now();
+  if (queue_until_ == kNever) queue_until_ = now + limits.queue_wait;
+  if (now >= queue_until_ || !context_.pool.wait(facts_.service, *this, ticket_, limits.queue)) {
+    return fail({503, "overloaded",
+                 "every backend of " + service().name +
+                     " has as many requests as it may, and so has the queue",
+                 false, true});
+  }
+  phase_ = Phase::queued;
+  pause_client();
+}
+
+void HttpExchange::on_backend_room() {
+  phase_ = Phase::begun;
+  failed_backend_.reset();
+  place_request();
+}
+
+// The part of the body that is here is enough until the request has found a place.
+void HttpExchange::pause_client() {
+  if (body_done_ || body_paused_) return;
+  body_paused_ = true;
+  client_.pause_body();
 }
 
 void HttpExchange::go_forward() {
@@ -136,23 +168,20 @@ void HttpExchange::hold(std::string why) {
   }
   phase_ = Phase::held;
   held_why_ = std::move(why);
-  if (!body_done_ && !body_paused_) {
-    body_paused_ = true;
-    client_.pause_body();
-  }
+  pause_client();
   context_.held_added();
 }
 
 bool HttpExchange::retry(Instant now, bool route_changed) {
   if (phase_ != Phase::held) return true;
   if (now >= hold_until_) {
-    leave_held();
+    stop_waiting();
     fail({503, "no_primary", held_why_, false, true});
     return true;
   }
   if (!route_changed && now < retry_at_) return false;
   if (place(context_.route.get(), now, question()) == Place::hold) return false;
-  leave_held();
+  stop_waiting();
   next_gateway_ = 0;
   connects_ = 0;
   place_request();
@@ -163,7 +192,11 @@ void HttpExchange::send_to(std::uint32_t destination, bool guarded) {
   // A write that may not be repeated is worth a look at the kept connection before.
   const bool probe = attempts_ > 0 || !repeatable_;
   auto taken = context_.pool.take(destination, probe, *this, guarded ? this : nullptr);
-  if (!taken) return retry_or_fail(true, taken.error());
+  if (!taken && taken.error().code == ErrorCode::refused && !to_gateway_) return wait_for_backend();
+  if (!taken) {
+    backend_failed(destination, false, taken.error());
+    return retry_or_fail(true, taken.error());
+  }
   upstream_ = std::move(*taken);
   phase_ = Phase::sending;
   attempt_started_ = context_.tick_now;
@@ -249,10 +282,7 @@ void HttpExchange::send_body(std::string_view wire) {
     replayable_ = false;
     std::string().swap(body_);
   }
-  if (!body_done_ && !body_paused_ && upstream_->queued_bytes() > kHighWaterBytes) {
-    body_paused_ = true;
-    client_.pause_body();
-  }
+  if (upstream_->queued_bytes() > kHighWaterBytes) pause_client();
 }
 
 void HttpExchange::retry_or_fail(bool nothing_sent, const Error& reason) {
@@ -280,7 +310,7 @@ bool HttpExchange::client_gone() {
     return true;
   }
   release_upstream(false);
-  leave_held();
+  stop_waiting();
   leave_write();
   phase_ = Phase::idle;
   context_.observer.request_done(facts_.service, request_class_, 499, seconds_so_far());
@@ -300,7 +330,26 @@ void HttpExchange::client_failed(const GatewayError& error) {
   fail(error);
 }
 
+void HttpExchange::backend_failed(std::uint32_t backend, bool connected, const Error& reason) {
+  if (to_gateway_) return;
+  failed_backend_ = backend;
+  if (!connected) context_.connect_failed(backend);
+  if (context_.pool.failed(backend)) context_.eject(backend, reason.message);
+}
+
+void HttpExchange::tick_queued(Instant now) {
+  if (now >= queue_until_) {
+    return fail(
+        {503, "overloaded", "no backend of " + service().name + " had room in time", false, true});
+  }
+  // The place may be elsewhere by now.
+  if (place(context_.route.get(), now, question()) == Place::local) return;
+  stop_waiting();
+  place_request();
+}
+
 void HttpExchange::tick(Instant now) {
+  if (phase_ == Phase::queued) return tick_queued(now);
   if (phase_ != Phase::sending && phase_ != Phase::answering) return;
   const bool incomplete = !body_done_ || upstream_->queued_bytes() > 0;
   if (counted_ && incomplete && !may_send(!upstream_->sent_any())) return fenced();
@@ -317,10 +366,12 @@ void HttpExchange::tick(Instant now) {
   const Duration quiet = now - progress_;
   if (!upstream_->connected()) {
     if (now - attempt_started_ < service().timeouts.connect) return;
-    if (!to_gateway_) context_.connect_failed(upstream_->destination);
-    return retry_or_fail(true, {ErrorCode::timed_out, "the connection was not accepted in time"});
+    const Error late{ErrorCode::timed_out, "the connection was not accepted in time"};
+    backend_failed(upstream_->destination, false, late);
+    return retry_or_fail(true, late);
   }
   if ((!body_done_ && !body_paused_) || quiet < service().timeouts.answer) return;
+  backend_failed(upstream_->destination, true, {ErrorCode::timed_out, "no answer in time"});
   fail({504, "backend_timeout", "the backend did not answer in time", is_write()});
 }
 
@@ -361,7 +412,7 @@ void HttpExchange::fail(GatewayError error) {
   // An earlier attempt may have been taken, whatever became of this one.
   error.outcome_unknown |= maybe_taken_;
   release_upstream(false);
-  leave_held();
+  stop_waiting();
   leave_write();
   if (!client_gone_) client_.answer_error(error);
   flush_answer();
@@ -385,9 +436,14 @@ void HttpExchange::leave_write() {
   context_.writes.leave();
 }
 
-void HttpExchange::leave_held() {
-  if (phase_ != Phase::held) return;
-  context_.held.remove(*this, held_bytes_);
+void HttpExchange::stop_waiting() {
+  if (phase_ == Phase::queued) {
+    context_.pool.stop_waiting(facts_.service, ticket_);
+  } else if (phase_ == Phase::held) {
+    context_.held.remove(*this, held_bytes_);
+  } else {
+    return;
+  }
   phase_ = Phase::begun;
 }
 

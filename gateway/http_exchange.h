@@ -33,7 +33,7 @@ struct RequestFacts {
 // Invariants: a write of this region's backends leaves byte for byte through may_send(), which
 // reads the route and the clock each time; it is counted in WritesInFlight from before the first
 // look at the route until it is answered or has failed. Loop's thread.
-class HttpExchange final : private UpstreamUser, private SendGate {
+class HttpExchange final : private UpstreamUser, private SendGate, private BackendWaiter {
  public:
   // What of a body is kept to be able to send the request again.
   static constexpr std::size_t kReplayBytes = 64 * 1024;
@@ -72,7 +72,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void abandon();
 
  private:
-  enum class Phase : std::uint8_t { idle, begun, held, sending, answering };
+  enum class Phase : std::uint8_t { idle, begun, held, queued, sending, answering };
 
   // Placing and sending: http_exchange.cpp.
   void place_request();
@@ -80,7 +80,12 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void go_local();
   void go_forward();
   void hold(std::string why);
+  void wait_for_backend();
+  void on_backend_room() override;
+  void tick_queued(Instant now);
   void send_to(std::uint32_t destination, bool guarded);
+  void pause_client();
+  void backend_failed(std::uint32_t backend, bool connected, const Error& reason);
   bool send_head_and_body();
   void send_body(std::string_view wire);
   void fenced();
@@ -111,7 +116,7 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   void done(unsigned code);
   void release_upstream(bool reusable);
   void leave_write();
-  void leave_held();
+  void stop_waiting();
   bool client_too_slow(Instant now);
   void tick_answering(Instant now);
   void resume_body();
@@ -160,6 +165,11 @@ class HttpExchange final : private UpstreamUser, private SendGate {
   Instant retry_at_{};
   std::size_t held_bytes_ = 0;
   std::string held_why_;
+
+  // Waiting for room at a backend.
+  std::uint64_t ticket_ = 0;
+  Instant queue_until_ = kNever;
+  std::optional<std::uint32_t> failed_backend_;  // the last attempt's
 
   // The answer.
   ResponseHead answer_;

@@ -124,6 +124,10 @@ bool HttpSession::begin_request() {
   RequestFacts facts;
   if (entry_.service) {
     facts.service = *entry_.service;
+    if (!context_.service(facts.service)) {
+      refuse({503, "this gateway does not serve this service any more"});
+      return false;
+    }
   } else {
     const auto named = context_.find_service(request_.service);
     if (!named || context_.service(*named)->protocol != Protocol::http) {
@@ -186,6 +190,7 @@ void HttpSession::end_of_request() {
 void HttpSession::refuse(const HeadProblem& problem) {
   const std::string_view error = problem.status == 413   ? "body_too_large"
                                  : problem.status == 501 ? "not_supported"
+                                 : problem.status == 503 ? "no_backend"
                                                          : "bad_request";
   writer_.begin(true, false);
   writer_.error({problem.status, error, std::string(problem.reason)}, context_.error_context(),
@@ -205,7 +210,7 @@ void HttpSession::linger() {
 }
 
 bool HttpSession::may_keep() const {
-  return state_ == State::waiting && request_.keep_alive && !context_.stopping;
+  return state_ == State::waiting && request_.keep_alive && !winding_down_ && !context_.stopping;
 }
 
 void HttpSession::interim(const ResponseHead& head) {
@@ -304,7 +309,7 @@ void HttpSession::tick(Instant now) {
     case State::head:
       if (!in_.empty()) {
         if (now - since_ >= timeouts_.head) refuse({408, "the head did not come in time"});
-      } else if (context_.stopping || now - since_ >= timeouts_.idle) {
+      } else if (winding_down_ || context_.stopping || now - since_ >= timeouts_.idle) {
         retire();
       }
       return;
@@ -320,7 +325,12 @@ void HttpSession::tick(Instant now) {
   }
 }
 
+void HttpSession::services_changed() {
+  if (entry_.service && !context_.service(*entry_.service)) wind_down();
+}
+
 void HttpSession::wind_down() {
+  winding_down_ = true;
   if (state_ == State::handshake || (state_ == State::head && in_.empty())) retire();
 }
 

@@ -32,6 +32,7 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void open(Poco::Net::StreamSocket socket, std::optional<Stream::Tls> tls);
 
   void tick(Instant now) override;
+  void services_changed() override;
   void wind_down() override;
   void cut_off() override;
 
@@ -82,6 +83,7 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   State state_ = State::head;
   bool processing_ = false;
   bool half_closed_ = false;
+  bool winding_down_ = false;
   bool paused_ = false;
   std::string in_;        // received, not used yet
   std::size_t seen_ = 0;  // bytes of an incomplete head that were looked at already

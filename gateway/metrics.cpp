@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <mutex>
 #include <sstream>
 
@@ -69,6 +70,14 @@ struct Metrics::Families {
                                          "Breaks and heals of links and quorum, by kind");
   Family<Gauge>& backends = gauges(registry, "regent_backend_healthy",
                                    "1 while a backend of this region passes its health check");
+  Family<Gauge>& ejected = gauges(registry, "regent_backend_ejected",
+                                  "1 while a backend is set aside for the requests it failed");
+  Family<Counter>& ejections =
+      counters(registry, "regent_backend_ejections_total", "How often a backend was set aside");
+  Family<Gauge>& queued =
+      gauges(registry, "regent_requests_queued", "Requests that wait for room at a backend");
+  Family<Gauge>& backend_requests =
+      gauges(registry, "regent_backend_requests", "Requests under way at a backend of this region");
   Gauge& cache = gauges(registry, "regent_route_cache_up",
                         "1 while the mirror of the route in Redis is up; 0 also without one")
                      .Add({});
@@ -100,9 +109,14 @@ void Metrics::Families::set(const GatewayStatus& status, double certificate_seco
     if (link.rtt_ms >= 0) link_rtt.Add(labels).Set(link.rtt_ms / 1000);
   }
   for (const ServiceStatus& service : status.services) {
+    queued.Add({{"service", service.name}}).Set(service.queued);
     for (const BackendStatus& backend : service.backends) {
-      backends.Add({{"service", service.name}, {"address", backend.address}})
-          .Set(backend.healthy ? 1 : 0);
+      const prometheus::Labels labels{{"service", service.name}, {"address", backend.address}};
+      backends.Add(labels).Set(backend.healthy ? 1 : 0);
+      ejected.Add(labels).Set(backend.ejected ? 1 : 0);
+      Counter& count = ejections.Add(labels);
+      count.Increment(std::max(0.0, static_cast<double>(backend.ejections) - count.Value()));
+      backend_requests.Add(labels).Set(backend.requests);
     }
     for (const CertificateStatus& shown : service.certificates) {
       certificates.Add({{"service", service.name}, {"file", shown.file}}).Set(shown.seconds_left);

@@ -42,10 +42,10 @@ ProxyContext::ProxyContext(EventLoop& event_loop, PlaneShared& shared, std::size
       writes(shared.writes.place(thread)),
       pool(backends),
       observer(shared.observer.for_thread(thread)),
-      limits(shared.limits),
       totals(shared.totals) {}
 
-void ProxyContext::set_services(const ServiceTable& table) {
+void ProxyContext::set_table(const ServiceTable& table) {
+  limits = table.limits;
   services_.clear();
   for (const ServiceEntry& entry : table.services) {
     services_.push_back(nullptr);

@@ -24,16 +24,6 @@ namespace regent {
 
 class HttpExchange;
 
-// How long and how much, for every connection of the data plane.
-struct ProxyLimits {
-  Duration head_timeout = std::chrono::seconds(30);  // TLS handshake of a tcp service
-  Duration linger_timeout = std::chrono::seconds(2);  // after a refusal, for the client to read it
-  std::size_t threads = 1;  // 0: one a processor; at most WritesInFlight::kPlaces
-  std::size_t max_clients = 16'384;
-  std::size_t max_held = 4096;  // requests waiting for a primary
-  std::size_t max_held_bytes = 64 * 1024 * 1024;
-};
-
 // What all threads of the data plane have under way together, for the limits that are a gateway's.
 struct PlaneTotals {
   std::atomic<std::size_t> connections = 0;
@@ -49,7 +39,6 @@ struct PlaneShared {
   WritesInFlight& writes;
   Credentials& credentials;
   RequestObserver& observer;
-  const ProxyLimits limits;
   PlaneTotals totals;
 };
 
@@ -86,8 +75,8 @@ struct ProxyContext {
   }
   // The number of a service that there is at present.
   std::optional<std::uint32_t> find_service(std::string_view name) const;
-  // Takes the services of the table as those of the present.
-  void set_services(const ServiceTable& table);
+  // Takes the services and limits of the table as those of the present.
+  void set_table(const ServiceTable& table);
 
   EventLoop& loop;
   const Topology& topology;  // for regions, gateways and nodes
@@ -98,7 +87,7 @@ struct ProxyContext {
   WritesInFlight::Place& writes;
   BackendPool& pool;
   RequestObserver& observer;
-  const ProxyLimits limits;
+  ProxyLimits limits;
   PlaneTotals& totals;
   HeldRequests held{limits, totals, observer};
   RightWatch rights{loop, route};
@@ -107,6 +96,9 @@ struct ProxyContext {
   bool stopping = false;
   // A backend could not be connected to; the health checks count it.
   std::function<void(std::uint32_t destination)> connect_failed = [](std::uint32_t) {};
+  // As many requests in a row as its service allows have failed at this backend.
+  std::function<void(std::uint32_t destination, const std::string& why)> eject =
+      [](std::uint32_t, const std::string&) {};
   // Asks for retries of held requests soon.
   std::function<void()> held_added = [] {};
   // What an error answer says of this gateway; the three flags are the request's.

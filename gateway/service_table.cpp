@@ -24,7 +24,7 @@ std::uint32_t number_of(ServiceTable& table, const std::string& name) {
   const auto found =
       std::ranges::find_if(table.services, [&](const auto& entry) { return entry.name == name; });
   if (found == table.services.end()) {
-    table.services.push_back({name, nullptr, nullptr, {}});
+    table.services.push_back({name, std::make_shared<ServiceState>(), nullptr, nullptr, {}});
     return static_cast<std::uint32_t>(table.services.size() - 1);
   }
   return static_cast<std::uint32_t>(found - table.services.begin());
@@ -32,8 +32,26 @@ std::uint32_t number_of(ServiceTable& table, const std::string& name) {
 
 }  // namespace
 
+void ProxyLimits::set(const Traffic& traffic) {
+  threads = traffic.threads;
+  max_clients = traffic.max_connections;
+  max_held = traffic.max_held;
+  max_held_bytes = traffic.max_held_bytes;
+  stop_limit = traffic.stop_limit;
+}
+
+std::map<std::uint16_t, std::uint32_t> ServiceTable::ports() const {
+  std::map<std::uint16_t, std::uint32_t> ports;
+  for (const std::uint32_t number : order) {
+    const Service& service = *services[number].settings;
+    if (service.protocol == Protocol::http) ports.emplace(service.port, number);
+  }
+  return ports;
+}
+
 ServiceTable next_table(const ServiceTable& now, const Topology& next, GatewayId self) {
   ServiceTable table;
+  table.limits = now.limits;
   table.gateways = now.gateways;
   table.next_destination = now.next_destination;
   for (auto id = static_cast<std::uint16_t>(table.gateways.size()); id < next.gateways.size();
@@ -42,7 +60,7 @@ ServiceTable next_table(const ServiceTable& now, const Topology& next, GatewayId
     ++table.next_destination;
   }
   for (const ServiceEntry& entry : now.services) {
-    table.services.push_back({entry.name, nullptr, nullptr, {}});
+    table.services.push_back({entry.name, entry.state, nullptr, nullptr, {}});
   }
   const RegionId region = next.gateway(self).region;
   for (const Service& service : next.services) {

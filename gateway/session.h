@@ -17,6 +17,8 @@ class Session {
   virtual ~Session() = default;
   // Looks at its time limits.
   virtual void tick(Instant now) = 0;
+  // The gateway serves other services now, or the same ones in another way.
+  virtual void services_changed() {}
   // The gateway stops: end after what is under way.
   virtual void wind_down() = 0;
   // The gateway stops now: end at once, with an answer where one can still be given.

@@ -61,7 +61,10 @@ struct LinkStatus {
 
 struct BackendStatus {
   std::string address;
-  bool healthy = false;
+  bool healthy = false;         // by its checks
+  bool ejected = false;         // set aside for a while, for what requests met there
+  std::uint64_t ejections = 0;  // ever
+  std::uint32_t requests = 0;   // under way
 };
 struct CertificateStatus {
   std::string file;
@@ -72,6 +75,7 @@ struct ServiceStatus {
   std::uint32_t healthy = 0;
   std::vector<BackendStatus> backends;
   std::vector<CertificateStatus> certificates{};  // shown to clients
+  std::uint32_t queued = 0;  // requests that wait for room at a backend
 };
 
 struct GatewayStatus {

@@ -60,11 +60,14 @@ Array::Ptr services_json(const std::vector<ServiceStatus>& services) {
       Object::Ptr object = ordered_object();
       object->set("address", backend.address);
       object->set("healthy", backend.healthy);
+      object->set("ejected", backend.ejected);
+      object->set("requests", backend.requests);
       backends->add(object);
     }
     Object::Ptr object = ordered_object();
     object->set("name", service.name);
     object->set("healthy", service.healthy);
+    object->set("queued", service.queued);
     object->set("backends", backends);
     array->add(object);
   }

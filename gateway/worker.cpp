@@ -24,32 +24,38 @@ Worker::Worker(PlaneShared& shared, std::size_t index, Events events)
       policy_(shared.topology, shared.self),
       events_(std::move(events)),
       loop_(thread_name(index)),
-      pool_(loop_, shared.topology, shared.self, shared.credentials),
+      pool_(loop_, shared.topology, shared.self, shared.credentials, index, events_.wake),
       context_(loop_, shared, index, pool_),
       sessions_(loop_, context_.observer, shared.totals.connections) {
   context_.connect_failed = events_.connect_failed;
+  context_.eject = events_.eject;
   context_.held_added = [this] { arm_held_timer(); };
 }
 
-void Worker::set_table(std::shared_ptr<const ServiceTable> table) {
+void Worker::set_table(std::shared_ptr<const ServiceTable> table, const Sockets& fresh) {
   table_ = std::move(table);
   pool_.set_table(*table_);
-  context_.set_services(*table_);
+  context_.set_table(*table_);
+  services_ = table_->ports();
+  for (const auto& [port, socket] : fresh) {
+    listeners_[port] = std::make_unique<Listener>(
+        loop_, socket,
+        [this, at = port](Poco::Net::StreamSocket peer) { accept_at(at, std::move(peer)); });
+  }
+  std::erase_if(listeners_, [this](const auto& item) { return !services_.contains(item.first); });
+  sessions_.for_each([](Session& session) { session.services_changed(); });
+  pool_.serve_waiting();
 }
 
-void Worker::listen(std::uint32_t service, Poco::Net::StreamSocket listening) {
-  auto on_accept = [this, service](Poco::Net::StreamSocket socket) {
-    const std::shared_ptr<ServerCertificates>& tls = table_->services[service].tls;
-    std::optional<Stream::Tls> stream_tls;
-    if (tls) stream_tls = Stream::Tls{tls->context(), {}, ""};
-    const auto& settings = table_->services[service].settings;
-    if (settings && settings->protocol == Protocol::tcp) {
-      return accept_tcp(std::move(socket), service, std::move(stream_tls));
-    }
-    accept(std::move(socket), {service, tls != nullptr}, std::move(stream_tls));
-  };
-  listeners_[service] =
-      std::make_unique<Listener>(loop_, std::move(listening), std::move(on_accept));
+void Worker::accept_at(std::uint16_t port, Poco::Net::StreamSocket socket) {
+  const std::uint32_t number = services_.at(port);
+  const ServiceEntry& service = table_->services[number];
+  std::optional<Stream::Tls> tls;
+  if (service.tls) tls = Stream::Tls{service.tls->context(), {}, ""};
+  if (service.settings->protocol == Protocol::tcp) {
+    return accept_tcp(std::move(socket), number, std::move(tls));
+  }
+  accept(std::move(socket), {number, service.tls != nullptr}, std::move(tls));
 }
 
 void Worker::listen_forward(Poco::Net::StreamSocket listening) {
@@ -114,6 +120,7 @@ void Worker::tick() {
   sessions_.for_each([now](Session& session) { session.tick(now); });
   pool_.expire_idle(now);
   if (!context_.stopping) pool_.keep_ready(now, context_.route.get().lost);
+  pool_.serve_waiting();
   if (context_.stopping && sessions_.size() == 0) events_.ended();
   loop_.after(kTick, [this] { tick(); });
 }
@@ -139,6 +146,9 @@ void Worker::retry_held(bool route_changed) {
 void Worker::wind_down() {
   context_.stopping = true;
   sessions_.for_each([](Session& session) { session.wind_down(); });
+  // Whoever has connected already is still served one request; closing would reset the connection.
+  for (const auto& [port, listener] : listeners_) listener->accept_waiting();
+  if (forward_) forward_->accept_waiting();
   listeners_.clear();
   forward_.reset();
 }

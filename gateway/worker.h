@@ -28,6 +28,8 @@ class Worker {
   // What a worker hears from outside, and tells; called on its thread.
   struct Events {
     std::function<void(std::uint32_t destination)> connect_failed;
+    std::function<void(std::uint32_t destination, const std::string& why)> eject;
+    BackendPool::Wake wake;
     std::function<void()> ended;  // no session left while stopping
   };
   // `index` counts from 0.
@@ -36,16 +38,19 @@ class Worker {
   EventLoop& loop() { return loop_; }
   const BackendPool& pool() const { return pool_; }
 
-  // Serves the table's services from now on.
-  void set_table(std::shared_ptr<const ServiceTable> table);
-  // Accepts a service's clients (other gateways' requests) from this listening socket.
-  void listen(std::uint32_t service, Poco::Net::StreamSocket listening);
+  // Serves the table's services from now on, on the sockets it has for their ports or is given
+  // here; stops listening where no service is any more. Connections of a service that is gone end
+  // after what is under way.
+  using Sockets = std::map<std::uint16_t, Poco::Net::StreamSocket>;  // by port
+  void set_table(std::shared_ptr<const ServiceTable> table, const Sockets& fresh);
+  // Accepts other gateways' requests from this listening socket.
   void listen_forward(Poco::Net::StreamSocket listening);
 
   // Before the loop starts.
   void start();
   void route_changed();
   void backend_changed(std::uint32_t destination);
+  void serve_waiting(std::uint32_t service) { pool_.serve_waiting(service); }
   void set_address(std::uint32_t destination, const Poco::Net::SocketAddress& address);
 
   // Takes no new connections and ends those that are idle; Events::ended follows.
@@ -55,6 +60,7 @@ class Worker {
   void clear() { sessions_.clear(); }
 
  private:
+  void accept_at(std::uint16_t port, Poco::Net::StreamSocket socket);
   void accept(Poco::Net::StreamSocket socket, HttpSession::Entry entry,
               std::optional<Stream::Tls> tls);
   void accept_tcp(Poco::Net::StreamSocket socket, std::uint32_t service,
@@ -72,7 +78,8 @@ class Worker {
   ProxyContext context_;
   SessionSet sessions_;
   std::shared_ptr<const ServiceTable> table_;
-  std::map<std::uint32_t, std::unique_ptr<Listener>> listeners_;  // by service
+  std::map<std::uint16_t, std::uint32_t> services_;               // by port
+  std::map<std::uint16_t, std::unique_ptr<Listener>> listeners_;  // by port
   std::unique_ptr<Listener> forward_;
   bool held_timer_ = false;
 };
