@@ -78,7 +78,8 @@ class ProxyEjection : public ::testing::Test {
     world_->primary(kEast);
   }
   BackendStatus bad() {
-    for (const BackendStatus& status : world_->east().data_plane->backend_status()[0].backends) {
+    const ServiceStatus service = world_->east().data_plane->backend_status()[0];
+    for (const BackendStatus& status : service.backends) {
       if (status.address.ends_with(":" + std::to_string(bad_.port()))) return status;
     }
     return {};
@@ -159,7 +160,8 @@ TEST(ProxyFailuresInARow, ASuccessBeginsTheCountAnew) {
     EXPECT_EQ(world.east().client().get("/").status, 200U);
     return requests >= 12;
   }));
-  for (const BackendStatus& status : world.east().data_plane->backend_status()[0].backends) {
+  const ServiceStatus service = world.east().data_plane->backend_status()[0];
+  for (const BackendStatus& status : service.backends) {
     EXPECT_EQ(status.ejections, 0U);
   }
 }
