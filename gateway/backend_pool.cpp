@@ -94,14 +94,15 @@ BackendPool::Choice BackendPool::pick(std::uint32_t service, std::optional<std::
     best_rank = rank;
     fewest = under_way;
   }
-  if (!best) return {};
+  if (!best) return {{}, any_hopeful(service)};
   if (fewest >= best->limit || (ticket == 0 && queues_[service]->anybody())) return {{}, true};
   return {best->id, false};
 }
 
-bool BackendPool::any_healthy(std::uint32_t service) const {
+bool BackendPool::any_hopeful(std::uint32_t service) const {
   return std::ranges::any_of(by_service_[service], [this](std::uint32_t id) {
-    return destinations_[id]->state->healthy.load();
+    const DestinationState& backend = *destinations_[id]->state;
+    return !backend.checked || backend.healthy;
   });
 }
 

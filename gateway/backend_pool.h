@@ -75,14 +75,17 @@ class BackendPool : private UpstreamUser {
 
   struct Choice {
     std::optional<std::uint32_t> backend;
-    bool all_busy = false;  // there are some, but all are at their limit, or others wait already
+    // There are some, but all are at their limit, or others wait already, or the first check of
+    // their health is still to come.
+    bool all_busy = false;
   };
   // The healthy backend with the fewest requests under way in all threads, in turn among equals.
   // Not one that is set aside, and not `avoid`, at which the request has just failed, while there
   // is another. `ticket`: the request's place in the queue; 0: it has none yet.
   Choice pick(std::uint32_t service, std::optional<std::uint32_t> avoid = std::nullopt,
               std::uint64_t ticket = 0);
-  bool any_healthy(std::uint32_t service) const;
+  // Whether there is a backend that is healthy, or may turn out to be at its first check.
+  bool any_hopeful(std::uint32_t service) const;
 
   // A connection for one request: a kept one (with `probe`, only if it does not look closed), else
   // a new one that is still connecting. Errors: at once impossible; ErrorCode::refused: as many

@@ -3,7 +3,7 @@
 namespace regent {
 
 bool BackendQueue::join(BackendWaiter& waiter, std::uint64_t& ticket, std::uint32_t limit) {
-  if (state_->waiting.fetch_add(1) >= limit) {
+  if (state_->waiting.fetch_add(1) >= limit && ticket == 0) {
     state_->waiting.fetch_sub(1);
     return false;
   }

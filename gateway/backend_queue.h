@@ -28,8 +28,8 @@ class BackendQueue {
   BackendQueue(std::shared_ptr<ServiceState> state, std::size_t thread)
       : state_(std::move(state)), thread_(thread) {}
 
-  // Queues at the place of `ticket`; 0: at the end, and the ticket is drawn. False: `limit`
-  // requests wait already, in all threads.
+  // Queues at the place of `ticket`, or (0) at the end, and the ticket is drawn; then false when
+  // `limit` requests wait already, in all threads.
   bool join(BackendWaiter& waiter, std::uint64_t& ticket, std::uint32_t limit);
   void leave(std::uint64_t ticket);
   // Takes the first out; null: this thread's part is empty.

@@ -154,6 +154,14 @@ Status DataPlane::reload(const std::shared_ptr<const Topology>& next) {
   CHECK(state.running);
   const std::shared_ptr<const ServiceTable> now = state.current_table();
   ServiceTable table = next_table(*now, *next, state.shared.self);
+  for (const std::uint32_t number : now->order) {
+    const ServiceEntry& entry = table.services[number];
+    if (entry.settings && entry.settings->protocol != now->services[number].settings->protocol) {
+      return Error{ErrorCode::invalid,
+                   "service " + entry.name +
+                       ": its protocol cannot change while it is served; use another name"};
+    }
+  }
   table.limits.set(next->traffic);
   auto prepared = state.prepare(std::move(table), now->ports());
   if (!prepared) return prepared.error();
@@ -324,7 +332,7 @@ void DataPlane::State::health_changed(std::uint32_t backend, bool healthy) {
       shared.observer.backend_health(candidate->service, candidate->name, healthy);
     }
   }
-  if (!healthy) post_to_all([backend](Worker& worker) { worker.backend_changed(backend); });
+  post_to_all([backend, healthy](Worker& worker) { worker.backend_changed(backend, healthy); });
   tell_counts();
 }
 

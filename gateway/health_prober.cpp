@@ -117,6 +117,9 @@ void HealthProber::connect_failed(std::uint32_t destination) {
 
 void HealthProber::result(Probe& probe, bool passed, const std::string& reason) {
   const bool changed = passed ? probe.health_.passed() : probe.health_.failed();
+  // In this order, for who looks at them in the other: see BackendPool::any_hopeful.
+  if (changed) probe.backend_->healthy = passed;
+  probe.backend_->checked = true;
   if (!changed) return;
   const std::string& name = probe.backend_->name;
   if (passed) {
@@ -124,7 +127,6 @@ void HealthProber::result(Probe& probe, bool passed, const std::string& reason) 
   } else {
     log_event(LogLevel::warning, "backend is unhealthy", {{"address", name}, {"reason", reason}});
   }
-  probe.backend_->healthy = passed;
   on_change_(probe.backend_->id, passed);
 }
 

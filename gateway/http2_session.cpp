@@ -414,6 +414,10 @@ void Http2Session::linger() {
   stream_->finish();
 }
 
+void Http2Session::services_changed() {
+  if (!context_.service(service_)) wind_down();
+}
+
 void Http2Session::wind_down() {
   if (state_ != State::open) return;
   state_ = State::leaving;

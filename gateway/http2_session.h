@@ -49,6 +49,7 @@ class Http2Session final : public Session, private Stream::Handler {
                std::unique_ptr<Stream> stream, std::string client_address);
 
   void tick(Instant now) override;
+  void services_changed() override;
   void wind_down() override;
   void cut_off() override;
 

@@ -58,9 +58,9 @@ void Http2Stream::head_complete(bool ends) {
   RequestHead& request = session_.request();
   if (const HeadProblem problem = head_.parse(!ends, text_, request)) return refuse(problem);
   is_head_ = request.is_head;
-  const Service& service = *context.service(session_.service());
-  session_.set_timeouts(service.timeouts);
-  max_body_ = service.max_body_bytes;
+  const Service* const service = context.service(session_.service()).get();
+  if (service == nullptr) return refuse(kServiceGone);
+  max_body_ = service->max_body_bytes;
   if (max_body_ > 0 && request.content_length.value_or(0) > max_body_) {
     return refuse({413, "the body is larger than this service takes"});
   }
@@ -220,10 +220,7 @@ void Http2Stream::flush_answer() {
 
 // An answer to what is not a request.
 void Http2Stream::refuse(const HeadProblem& problem) {
-  const std::string_view error = problem.status == 413   ? "body_too_large"
-                                 : problem.status == 501 ? "not_supported"
-                                                         : "bad_request";
-  answer_error({problem.status, error, std::string(problem.reason)});
+  answer_error(refusal(problem));
   session_.context().observer.request_done(session_.service(), RequestClass::read, problem.status,
                                            0);
   flush_answer();

@@ -30,6 +30,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   phase_ = Phase::begun;
   facts_ = facts;
   service_ = context_.service(facts.service);
+  CHECK(service_);
   request_class_ = head.request_class;
   is_head_ = head.is_head;
   expects_continue_ = head.expects_continue;
@@ -66,7 +67,7 @@ void HttpExchange::go() {
 
 PlaceQuestion HttpExchange::question() const {
   return {request_class_, service().reads, context_.region, facts_.from_gateway,
-          context_.pool.any_healthy(facts_.service)};
+          context_.pool.any_hopeful(facts_.service)};
 }
 
 void HttpExchange::place_request() {

@@ -75,6 +75,17 @@ void append_served_by(std::string& out, Epoch epoch, std::string_view region) {
 
 }  // namespace
 
+GatewayError refusal(const HeadProblem& problem) {
+  const std::string_view error = problem.status == 413   ? "body_too_large"
+                                 : problem.status == 501 ? "not_supported"
+                                 : problem.status == 503 ? "no_backend"
+                                 : problem.status == 421 ? "no_backend"
+                                                         : "bad_request";
+  const bool elsewhere = problem.status == 421;
+  const bool later = problem.status == 503 || elsewhere;
+  return {problem.status, error, std::string(problem.reason), false, later, elsewhere};
+}
+
 std::string error_body(const GatewayError& error, const ErrorContext& context) {
   std::string body = R"({"success":false,"error":")";
   body.append(error.error).append(R"(","message":)");
@@ -205,7 +216,7 @@ void append_error_answer(std::string& out, const GatewayError& error, const Erro
   append_field(out, "Content-Type", "application/json");
   append_field(out, "Content-Length", body.size());
   if (error.retry_after) append_field(out, "Retry-After", "1");
-  if (error.refused) append_field(out, "Regent-Refused", "no_lease");
+  if (error.refused) append_field(out, "Regent-Refused", error.error);
   append_served_by(out, context.epoch, context.region);
   append_connection(out, context.client_http11, context.keep_alive);
   out.append("\r\n", 2);

@@ -73,6 +73,8 @@ struct GatewayError {
   bool retry_after = false;
   bool refused = false;  // to a gateway: nothing of the request reached a backend
 };
+// The answer to what is not a request, or not one for here.
+GatewayError refusal(const HeadProblem& problem);
 struct ErrorContext {
   Epoch epoch;
   std::string_view region;   // that answers

@@ -125,13 +125,13 @@ bool HttpSession::begin_request() {
   if (entry_.service) {
     facts.service = *entry_.service;
     if (!context_.service(facts.service)) {
-      refuse({503, "this gateway does not serve this service any more"});
+      refuse(kServiceGone);
       return false;
     }
   } else {
     const auto named = context_.find_service(request_.service);
     if (!named || context_.service(*named)->protocol != Protocol::http) {
-      refuse({400, "the forwarded request names no http service of this topology"});
+      refuse(kServiceUnknown);
       return false;
     }
     facts.service = *named;
@@ -188,13 +188,8 @@ void HttpSession::end_of_request() {
 
 // An answer to what is not a request; the connection cannot be used any more.
 void HttpSession::refuse(const HeadProblem& problem) {
-  const std::string_view error = problem.status == 413   ? "body_too_large"
-                                 : problem.status == 501 ? "not_supported"
-                                 : problem.status == 503 ? "no_backend"
-                                                         : "bad_request";
   writer_.begin(true, false);
-  writer_.error({problem.status, error, std::string(problem.reason)}, context_.error_context(),
-                false);
+  writer_.error(refusal(problem), context_.error_context(), false);
   writer_.flush();
   context_.observer.request_done(entry_.service.value_or(0), RequestClass::read, problem.status, 0);
   linger();

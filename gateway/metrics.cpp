@@ -6,9 +6,10 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include <algorithm>
 #include <mutex>
 #include <sstream>
+
+#include "gateway/service_metrics.h"
 
 namespace regent {
 namespace {
@@ -68,33 +69,17 @@ struct Metrics::Families {
                             .Add({}, kFailoverBuckets);
   Family<Counter>& partitions = counters(registry, "regent_partition_events_total",
                                          "Breaks and heals of links and quorum, by kind");
-  Family<Gauge>& backends = gauges(registry, "regent_backend_healthy",
-                                   "1 while a backend of this region passes its health check");
-  Family<Gauge>& ejected = gauges(registry, "regent_backend_ejected",
-                                  "1 while a backend is set aside for the requests it failed");
-  Family<Counter>& ejections =
-      counters(registry, "regent_backend_ejections_total", "How often a backend was set aside");
-  Family<Gauge>& queued =
-      gauges(registry, "regent_requests_queued", "Requests that wait for room at a backend");
-  Family<Gauge>& backend_requests =
-      gauges(registry, "regent_backend_requests", "Requests under way at a backend of this region");
   Gauge& cache = gauges(registry, "regent_route_cache_up",
                         "1 while the mirror of the route in Redis is up; 0 also without one")
                      .Add({});
-  Family<Gauge>& certificates =
-      gauges(registry, "regent_certificate_expiry_seconds",
-             "Until a certificate expires, of a service or (without labels) this gateway's; "
-             "negative: has expired");
-  Gauge& certificate = certificates.Add({});
   Gauge& topology =
       gauges(registry, "regent_topology_version", "Version in the topology file").Add({});
   Family<Gauge>& build = gauges(registry, "regent_build_info", "Always 1; the labels tell");
 
-  void set(const GatewayStatus& status, double certificate_seconds_left, Instant now);
+  void set(const GatewayStatus& status, Instant now);
 };
 
-void Metrics::Families::set(const GatewayStatus& status, double certificate_seconds_left,
-                            Instant now) {
+void Metrics::Families::set(const GatewayStatus& status, Instant now) {
   primary.Set(status.serves_at(now) ? 1 : 0);
   epoch.Set(static_cast<double>(status.epoch));
   lease.Set(now < status.lease_end ? seconds(status.lease_end - now) : 0);
@@ -108,22 +93,7 @@ void Metrics::Families::set(const GatewayStatus& status, double certificate_seco
     link_up.Add(labels).Set(link.state == "up" || link.state == "slow" ? 1 : 0);
     if (link.rtt_ms >= 0) link_rtt.Add(labels).Set(link.rtt_ms / 1000);
   }
-  for (const ServiceStatus& service : status.services) {
-    queued.Add({{"service", service.name}}).Set(service.queued);
-    for (const BackendStatus& backend : service.backends) {
-      const prometheus::Labels labels{{"service", service.name}, {"address", backend.address}};
-      backends.Add(labels).Set(backend.healthy ? 1 : 0);
-      ejected.Add(labels).Set(backend.ejected ? 1 : 0);
-      Counter& count = ejections.Add(labels);
-      count.Increment(std::max(0.0, static_cast<double>(backend.ejections) - count.Value()));
-      backend_requests.Add(labels).Set(backend.requests);
-    }
-    for (const CertificateStatus& shown : service.certificates) {
-      certificates.Add({{"service", service.name}, {"file", shown.file}}).Set(shown.seconds_left);
-    }
-  }
   cache.Set(status.route_cache_state == "up" ? 1 : 0);
-  certificate.Set(certificate_seconds_left);
   topology.Set(static_cast<double>(status.topology_version));
 }
 
@@ -156,8 +126,11 @@ void Metrics::count_partition_event(std::string_view kind) {
 std::string Metrics::text(const GatewayStatus& status, double certificate_seconds_left,
                           Instant now) {
   std::scoped_lock lock(families_->scrape);
-  families_->set(status, certificate_seconds_left, now);
+  families_->set(status, now);
   auto collected = families_->registry.Collect();
+  for (auto& family : service_families(status.services, certificate_seconds_left)) {
+    collected.push_back(std::move(family));
+  }
   for (auto& family : requests_.Collect()) collected.push_back(std::move(family));
   std::ostringstream out;
   prometheus::TextSerializer().Serialize(out, collected);

@@ -47,9 +47,16 @@ ProxyContext::ProxyContext(EventLoop& event_loop, PlaneShared& shared, std::size
 void ProxyContext::set_table(const ServiceTable& table) {
   limits = table.limits;
   services_.clear();
+  drained_at_.resize(table.services.size(), kNever);
   for (const ServiceEntry& entry : table.services) {
+    Instant& drained = drained_at_[services_.size()];
     services_.push_back(nullptr);
-    if (entry.settings) services_.back() = std::make_shared<const Service>(*entry.settings);
+    if (entry.settings) {
+      services_.back() = std::make_shared<const Service>(*entry.settings);
+      drained = kNever;
+    } else if (drained == kNever) {
+      drained = boot_now() + limits.stop_limit;
+    }
   }
 }
 

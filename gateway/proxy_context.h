@@ -24,6 +24,11 @@ namespace regent {
 
 class HttpExchange;
 
+// Answers to a request for a service that was removed, and to a gateway that took services over
+// sooner than this one: its request is not lost, see GatewayError::refused.
+inline constexpr HeadProblem kServiceGone{503, "this gateway does not serve this service any more"};
+inline constexpr HeadProblem kServiceUnknown{421, "this gateway does not serve this service"};
+
 // What all threads of the data plane have under way together, for the limits that are a gateway's.
 struct PlaneTotals {
   std::atomic<std::size_t> connections = 0;
@@ -73,6 +78,9 @@ struct ProxyContext {
   const std::shared_ptr<const Service>& service(std::uint32_t number) const {
     return services_[number];
   }
+  // When connections of the service that know no requests are cut, because it was removed: a while
+  // after that, as when the gateway stops. kNever: there it is.
+  Instant drained_at(std::uint32_t service) const { return drained_at_[service]; }
   // The number of a service that there is at present.
   std::optional<std::uint32_t> find_service(std::string_view name) const;
   // Takes the services and limits of the table as those of the present.
@@ -114,6 +122,7 @@ struct ProxyContext {
  private:
   // By number. Copies of this thread's own, so that their reference counts are, too.
   std::vector<std::shared_ptr<const Service>> services_;
+  std::vector<Instant> drained_at_;  // by number
 };
 
 }  // namespace regent

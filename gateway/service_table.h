@@ -33,6 +33,7 @@ struct DestinationState {
   alignas(64) std::atomic<std::uint32_t> in_use{0};
   // Read for every request and seldom changed.
   alignas(64) std::atomic<bool> healthy{false};   // by its checks
+  std::atomic<bool> checked{false};               // at least once
   std::atomic<bool> ejected{false};               // set aside for a while, for what requests met
   std::atomic<std::uint32_t> limit{kMaxGateway};  // of in_use
   std::atomic<std::uint32_t> eject_after{0};      // failures in a row; 0: never

@@ -106,8 +106,9 @@ void Worker::route_changed() {
   retry_held(true);
 }
 
-void Worker::backend_changed(std::uint32_t destination) {
-  pool_.close_idle(destination);
+void Worker::backend_changed(std::uint32_t destination, bool healthy) {
+  if (!healthy) pool_.close_idle(destination);
+  pool_.serve_waiting();
 }
 
 void Worker::set_address(std::uint32_t destination, const Poco::Net::SocketAddress& address) {

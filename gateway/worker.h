@@ -49,7 +49,7 @@ class Worker {
   // Before the loop starts.
   void start();
   void route_changed();
-  void backend_changed(std::uint32_t destination);
+  void backend_changed(std::uint32_t destination, bool healthy);
   void serve_waiting(std::uint32_t service) { pool_.serve_waiting(service); }
   void set_address(std::uint32_t destination, const Poco::Net::SocketAddress& address);
 

@@ -49,6 +49,28 @@ TEST(MetricsTest, ShowsTheStatus) {
   EXPECT_THAT(text, Not(HasSubstr("regent_link_rtt_seconds{gateway=\"gw1\",region=\"eu\"}")));
 }
 
+TEST(MetricsTest, ForgetsBackendsAndServicesThatAreGone) {
+  Metrics metrics({"orders"});
+  GatewayStatus status = primary_status();
+  status.services.at(0).queued = 3;
+  status.services.at(0).backends = {{"10.0.0.1:80", true, true, 2, 5}};
+  std::string text = page(metrics, status);
+  const std::string labels = "{address=\"10.0.0.1:80\",service=\"orders\"}";
+  for (const std::string& line :
+       {"regent_backend_healthy" + labels + " 1\n", "regent_backend_ejected" + labels + " 1\n",
+        "regent_backend_ejections_total" + labels + " 2\n",
+        "regent_backend_requests" + labels + " 5\n",
+        std::string("regent_requests_queued{service=\"orders\"} 3\n")}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  status.services.at(0).backends = {{"10.0.0.2:80", true, false, 0, 0}};
+  text = page(metrics, status);
+  EXPECT_THAT(text, Not(HasSubstr("10.0.0.1")));
+  EXPECT_THAT(text, HasSubstr("10.0.0.2"));
+  status.services.clear();
+  EXPECT_THAT(page(metrics, status), Not(HasSubstr("orders")));
+}
+
 TEST(MetricsTest, ALeaseThatIsOverIsNotPrimary) {
   Metrics metrics({"orders"});
   const GatewayStatus status = primary_status();
