@@ -75,11 +75,10 @@ void BackendPool::set_address(std::uint32_t id, const Poco::Net::SocketAddress& 
   if (id < destinations_.size() && destinations_[id]) destinations_[id]->address = address;
 }
 
-BackendPool::Choice BackendPool::pick(std::uint32_t service, std::optional<std::uint32_t> avoid,
-                                      std::uint64_t ticket) {
+BackendPool::Choice BackendPool::pick(std::uint32_t service, const Turn& turn) {
   const std::vector<std::uint32_t>& candidates = by_service_[service];
   const DestinationState* best = nullptr;
-  // Those that are set aside come last, rather than nobody; before them the one to be avoided.
+  // Those that are set aside come last, rather than nobody; before them the one that failed.
   int best_rank = 0;
   std::uint32_t fewest = 0;
   ++turn_;
@@ -87,7 +86,7 @@ BackendPool::Choice BackendPool::pick(std::uint32_t service, std::optional<std::
     const DestinationState& candidate =
         *destinations_[candidates[(i + turn_) % candidates.size()]]->state;
     if (!candidate.healthy) continue;
-    const int rank = candidate.ejected ? 2 : candidate.id == avoid ? 1 : 0;
+    const int rank = candidate.ejected ? 2 : candidate.id == turn.failed ? 1 : 0;
     const std::uint32_t under_way = candidate.in_use;
     if (best && (rank > best_rank || (rank == best_rank && under_way >= fewest))) continue;
     best = &candidate;
@@ -95,7 +94,7 @@ BackendPool::Choice BackendPool::pick(std::uint32_t service, std::optional<std::
     fewest = under_way;
   }
   if (!best) return {{}, any_hopeful(service)};
-  if (fewest >= best->limit || (ticket == 0 && queues_[service]->anybody())) return {{}, true};
+  if (fewest >= best->limit || (turn.ticket == 0 && queues_[service]->anybody())) return {{}, true};
   return {best->id, false};
 }
 
@@ -206,17 +205,20 @@ bool BackendPool::failed(std::uint32_t id) {
   return limit > 0 && state.failures.fetch_add(1) + 1 >= limit && !state.ejected;
 }
 
-bool BackendPool::wait(std::uint32_t service, BackendWaiter& waiter, std::uint64_t& ticket,
-                       std::uint32_t limit) {
-  const std::uint64_t places = std::uint64_t{limit} * by_service_[service].size();
+bool BackendPool::wait(std::uint32_t service, BackendWaiter& waiter, Turn& turn,
+                       const BackendLimits& limits) {
+  const Instant now = boot_now();
+  if (turn.waits_until == kNever) turn.waits_until = now + limits.queue_wait;
+  if (now >= turn.waits_until) return false;
+  const std::uint64_t places = std::uint64_t{limits.queue} * by_service_[service].size();
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
-  if (!queues_[service]->join(waiter, ticket, std::min(places, kMost))) return false;
-  if (!pick(service, std::nullopt, ticket).all_busy) wake_first(service);
+  if (!queues_[service]->join(waiter, turn.ticket, std::min(places, kMost))) return false;
+  if (!pick(service, {{}, turn.ticket, {}}).all_busy) wake_first(service);
   return true;
 }
 
-void BackendPool::stop_waiting(std::uint32_t service, std::uint64_t ticket) {
-  queues_[service]->leave(ticket);
+void BackendPool::stop_waiting(std::uint32_t service, const Turn& turn) {
+  queues_[service]->leave(turn.ticket);
 }
 
 void BackendPool::wake_first(std::uint32_t service) {
@@ -230,7 +232,7 @@ void BackendPool::serve_waiting(std::uint32_t service) {
   while (queue.anybody()) {
     const std::uint64_t first = queue.first_ticket();
     // With no healthy backend left they are let go, too, to be told so.
-    if (pick(service, std::nullopt, first).all_busy) return;
+    if (pick(service, {{}, first, {}}).all_busy) return;
     const auto thread = queue.first_thread();
     if (!thread) return;
     if (*thread != thread_) return wake_(*thread, service);

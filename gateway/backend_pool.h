@@ -79,11 +79,15 @@ class BackendPool : private UpstreamUser {
     // their health is still to come.
     bool all_busy = false;
   };
+  // How a request stands with the backends of its service.
+  struct Turn {
+    std::optional<std::uint32_t> failed;  // where its last attempt has failed
+    std::uint64_t ticket = 0;             // its place in the queue; 0: it has none yet
+    Instant waits_until = kNever;         // set when it begins to wait
+  };
   // The healthy backend with the fewest requests under way in all threads, in turn among equals.
-  // Not one that is set aside, and not `avoid`, at which the request has just failed, while there
-  // is another. `ticket`: the request's place in the queue; 0: it has none yet.
-  Choice pick(std::uint32_t service, std::optional<std::uint32_t> avoid = std::nullopt,
-              std::uint64_t ticket = 0);
+  // Not one that is set aside, and not the one that has failed, while there is another.
+  Choice pick(std::uint32_t service, const Turn& turn);
   // Whether there is a backend that is healthy, or may turn out to be at its first check.
   bool any_hopeful(std::uint32_t service) const;
 
@@ -97,11 +101,10 @@ class BackendPool : private UpstreamUser {
   void succeeded(std::uint32_t id);
   [[nodiscard]] bool failed(std::uint32_t id);
 
-  // Waits for room at a backend of the service, in turn with the other threads' requests; see
-  // BackendQueue::join. `limit` is a backend's.
-  bool wait(std::uint32_t service, BackendWaiter& waiter, std::uint64_t& ticket,
-            std::uint32_t limit);
-  void stop_waiting(std::uint32_t service, std::uint64_t ticket);
+  // Waits for room at a backend of the service, in turn with the other threads' requests. False:
+  // too many wait already, or it has waited as long as it may.
+  bool wait(std::uint32_t service, BackendWaiter& waiter, Turn& turn, const BackendLimits& limits);
+  void stop_waiting(std::uint32_t service, const Turn& turn);
   // Lets those who wait go on while there is room.
   void serve_waiting(std::uint32_t service);
   // The same for all services: for what makes room without telling, such as a backend's return.

@@ -50,9 +50,7 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   connects_ = 0;
   next_gateway_ = 0;
   hold_until_ = kNever;
-  queue_until_ = kNever;
-  ticket_ = 0;
-  failed_backend_.reset();
+  turn_ = {};
   retry_at_ = {};
   client_gone_ = false;
   answer_code_ = 0;
@@ -103,7 +101,7 @@ void HttpExchange::go_local() {
   const Route& route = context_.route.get();
   epoch_ = route.epoch;
   stale_ = !is_write() && (!route.quorum || !route.knows_primary(boot_now()));
-  const auto choice = context_.pool.pick(facts_.service, failed_backend_, ticket_);
+  const auto choice = context_.pool.pick(facts_.service, turn_);
   if (choice.all_busy) return wait_for_backend();
   if (!choice.backend) {
     return fail({503, "no_backend", "no healthy backend of " + service().name, false, true});
@@ -113,10 +111,7 @@ void HttpExchange::go_local() {
 
 void HttpExchange::wait_for_backend() {
   leave_write();  // nothing is on its way to a backend; the route is looked at again afterwards
-  const BackendLimits& limits = service().backend_limits;
-  const Instant now = boot_now();
-  if (queue_until_ == kNever) queue_until_ = now + limits.queue_wait;
-  if (now >= queue_until_ || !context_.pool.wait(facts_.service, *this, ticket_, limits.queue)) {
+  if (!context_.pool.wait(facts_.service, *this, turn_, service().backend_limits)) {
     return fail({503, "overloaded",
                  "every backend of " + service().name +
                      " has as many requests as it may, and so has the queue",
@@ -128,7 +123,7 @@ void HttpExchange::wait_for_backend() {
 
 void HttpExchange::on_backend_room() {
   phase_ = Phase::begun;
-  failed_backend_.reset();
+  turn_.failed.reset();
   place_request();
 }
 
@@ -333,13 +328,12 @@ void HttpExchange::client_failed(const GatewayError& error) {
 
 void HttpExchange::backend_failed(std::uint32_t backend, bool connected, const Error& reason) {
   if (to_gateway_) return;
-  failed_backend_ = backend;
-  if (!connected) context_.connect_failed(backend);
-  if (context_.pool.failed(backend)) context_.eject(backend, reason.message);
+  turn_.failed = backend;
+  context_.backend_failed(backend, connected, reason.message);
 }
 
 void HttpExchange::tick_queued(Instant now) {
-  if (now >= queue_until_) {
+  if (now >= turn_.waits_until) {
     return fail(
         {503, "overloaded", "no backend of " + service().name + " had room in time", false, true});
   }
@@ -439,7 +433,7 @@ void HttpExchange::leave_write() {
 
 void HttpExchange::stop_waiting() {
   if (phase_ == Phase::queued) {
-    context_.pool.stop_waiting(facts_.service, ticket_);
+    context_.pool.stop_waiting(facts_.service, turn_);
   } else if (phase_ == Phase::held) {
     context_.held.remove(*this, held_bytes_);
   } else {

@@ -167,9 +167,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   std::string held_why_;
 
   // Waiting for room at a backend.
-  std::uint64_t ticket_ = 0;
-  Instant queue_until_ = kNever;
-  std::optional<std::uint32_t> failed_backend_;  // the last attempt's
+  BackendPool::Turn turn_;
 
   // The answer.
   ResponseHead answer_;

@@ -110,7 +110,7 @@ std::size_t HttpSession::take_opening(std::string_view input) {
   }
   const auto named = context_.find_service(opening->service);
   if (!named || context_.service(*named)->protocol != Protocol::tcp) {
-    refuse({400, "the opening of a tunnel names no tcp service of this topology"});
+    refuse(kServiceUnknown);
     return input.size();
   }
   auto session = std::make_unique<TcpSession>(context_, sessions_, *named);

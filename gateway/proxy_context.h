@@ -107,6 +107,12 @@ struct ProxyContext {
   // As many requests in a row as its service allows have failed at this backend.
   std::function<void(std::uint32_t destination, const std::string& why)> eject =
       [](std::uint32_t, const std::string&) {};
+  // A request, or a connection, failed by fault of this backend; `connected`: not for want of a
+  // connection.
+  void backend_failed(std::uint32_t destination, bool connected, const std::string& why) {
+    if (!connected) connect_failed(destination);
+    if (pool.failed(destination)) eject(destination, why);
+  }
   // Asks for retries of held requests soon.
   std::function<void()> held_added = [] {};
   // What an error answer says of this gateway; the three flags are the request's.

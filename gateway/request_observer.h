@@ -17,7 +17,7 @@ enum class TunnelEnd : std::uint8_t {
   closed,   // both sides have ended their streams
   lost,     // one side went away; the other was told so
   idle,     // nothing came for too long
-  cut,      // the right to serve it ended
+  cut,      // the right to serve it ended, or its service was removed
   refused,  // it had no place from the start
 };
 

@@ -43,8 +43,7 @@ void ProxyLimits::set(const Traffic& traffic) {
 std::map<std::uint16_t, std::uint32_t> ServiceTable::ports() const {
   std::map<std::uint16_t, std::uint32_t> ports;
   for (const std::uint32_t number : order) {
-    const Service& service = *services[number].settings;
-    if (service.protocol == Protocol::http) ports.emplace(service.port, number);
+    ports.emplace(services[number].settings->port, number);
   }
   return ports;
 }

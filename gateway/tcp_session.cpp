@@ -41,10 +41,14 @@ void TcpSession::on_open() {
   place_connection();
 }
 
+Place TcpSession::where() {
+  return place(context_.route.get(), boot_now(),
+               {RequestClass::write, service_->reads, context_.region, from_gateway_,
+                context_.pool.any_hopeful(number_)});
+}
+
 void TcpSession::place_connection() {
-  const PlaceQuestion question{RequestClass::write, service_->reads, context_.region, from_gateway_,
-                               context_.pool.any_healthy(number_)};
-  switch (place(context_.route.get(), boot_now(), question)) {
+  switch (where()) {
     case Place::local:
       return go_local();
     case Place::forward:
@@ -58,10 +62,30 @@ void TcpSession::place_connection() {
 }
 
 void TcpSession::go_local() {
-  const std::optional<std::uint32_t> backend = context_.pool.pick(number_);
-  if (!backend) return refuse(503, "no_backend", "no healthy backend of " + service_->name);
   right_ = {context_.route.get().epoch, context_.region, kNoGateway};
-  connect(*backend);
+  const auto choice = context_.pool.pick(number_, turn_);
+  if (choice.all_busy) return wait_for_backend();
+  if (!choice.backend) return refuse(503, "no_backend", "no healthy backend of " + service_->name);
+  connect(*choice.backend);
+}
+
+void TcpSession::wait_for_backend() {
+  if (!context_.pool.wait(number_, *this, turn_, service_->backend_limits)) {
+    return refuse(503, "overloaded", "no backend of " + service_->name + " has room");
+  }
+  state_ = State::queued;
+}
+
+void TcpSession::on_backend_room() {
+  state_ = State::connecting;
+  turn_.failed.reset();
+  place_connection();
+}
+
+void TcpSession::stop_waiting() {
+  if (state_ != State::queued) return;
+  context_.pool.stop_waiting(number_, turn_);
+  state_ = State::connecting;
 }
 
 void TcpSession::go_forward() {
@@ -78,11 +102,22 @@ void TcpSession::connect(std::uint32_t destination) {
   since_ = context_.tick_now;
   answer_.clear();
   auto taken = context_.pool.take(destination, true, *this, nullptr);
-  if (!taken) return try_next();
+  if (!taken && taken.error().code == ErrorCode::refused && right_.local()) {
+    return wait_for_backend();
+  }
+  if (!taken) return failed(destination, taken.error().message);
   upstream_ = std::move(*taken);
   if (right_.local()) return;
   // The other gateway checks its own right before anything goes to a backend.
   [[maybe_unused]] const bool sent = upstream_->send(opening_request(about_));
+}
+
+void TcpSession::failed(std::uint32_t destination, const std::string& why) {
+  if (right_.local()) {
+    turn_.failed = destination;
+    context_.backend_failed(destination, false, why);
+  }
+  try_next();
 }
 
 // Nothing of the client's bytes has been read, so any other place will do.
@@ -128,17 +163,15 @@ void TcpSession::on_upstream_data(Upstream&, std::string_view data) {
   start_tunnel(first);
 }
 
-void TcpSession::on_upstream_closed(Upstream& from, bool, const Error&) {
-  if (right_.local()) {
-    context_.connect_failed(from.destination);
-  } else if (from.used_before) {
-    --next_gateway_;  // a kept connection may have come to its end just now
-  }
-  try_next();
+void TcpSession::on_upstream_closed(Upstream& from, bool, const Error& reason) {
+  // A kept connection to a gateway may have come to its end just now.
+  if (!right_.local() && from.used_before) --next_gateway_;
+  failed(from.destination, reason.message);
 }
 
 void TcpSession::start_tunnel(std::string_view to_client) {
   state_ = State::gone;
+  if (right_.local()) context_.pool.succeeded(upstream_->destination);
   if (from_gateway_) stream_->write(opening_answer(right_.epoch));
   std::string header;
   if (right_.local() && service_->proxy_protocol) {
@@ -170,12 +203,17 @@ void TcpSession::tick(Instant now) {
     case State::connecting: {
       const bool lost = !right_.local() &&
                         std::ranges::count(context_.route.get().lost, right_.through) > 0;
-      // A gateway that has answered the call has to find a backend first.
-      const unsigned turns = upstream_->connected() ? kMaxConnects : 1;
-      if (!lost && waited < service_->timeouts.connect * turns) return;
-      if (right_.local()) context_.connect_failed(upstream_->destination);
-      return try_next();
+      Duration limit = service_->timeouts.connect;
+      // A gateway that has answered the call has to find a backend first, or to wait for one.
+      if (upstream_->connected()) limit = limit * kMaxConnects + service_->backend_limits.queue_wait;
+      if (!lost && waited < limit) return;
+      return failed(upstream_->destination, "the connection was not accepted in time");
     }
+    case State::queued:
+      // The place may be elsewhere by now.
+      if (now < turn_.waits_until && where() == Place::local) return;
+      stop_waiting();
+      return place_connection();
     case State::lingering:
       if (waited >= limits.linger_timeout) retire();
       return;
@@ -198,6 +236,7 @@ void TcpSession::release_upstream() {
 
 void TcpSession::retire() {
   if (state_ == State::gone) return;
+  stop_waiting();
   state_ = State::gone;
   release_upstream();
   stream_.reset();

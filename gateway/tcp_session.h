@@ -14,10 +14,12 @@ namespace regent {
 
 // A connection of a client of a tcp service, or of another gateway that carries one here. Finds its
 // place once, connects, and leaves the rest to a tunnel in its stead; where there is none, it is
-// reset at once. Loop's thread.
+// reset at once. Where all backends have as many connections as they may, it waits in turn with the
+// others. Loop's thread.
 class TcpSession final : public Session,
                          private Stream::Handler,
-                         private UpstreamUser {
+                         private UpstreamUser,
+                         private BackendWaiter {
  public:
   // Connections to backends, or to gateways, that are tried before the client is refused.
   static constexpr unsigned kMaxConnects = 4;
@@ -35,7 +37,7 @@ class TcpSession final : public Session,
   void cut_off() override;
 
  private:
-  enum class State : std::uint8_t { handshake, connecting, lingering, gone };
+  enum class State : std::uint8_t { handshake, queued, connecting, lingering, gone };
 
   void on_open() override;
   void on_data(std::span<const std::byte>) override {}
@@ -47,10 +49,15 @@ class TcpSession final : public Session,
   void on_upstream_fenced(Upstream&) override {}
   void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
 
+  Place where();
   void place_connection();
   void go_local();
+  void wait_for_backend();
+  void on_backend_room() override;
+  void stop_waiting();
   void go_forward();
   void connect(std::uint32_t destination);
+  void failed(std::uint32_t destination, const std::string& why);
   void try_next();
   void refuse(unsigned status, std::string_view error, std::string message);
   void start_tunnel(std::string_view to_client);
@@ -69,6 +76,7 @@ class TcpSession final : public Session,
 
   std::unique_ptr<Upstream> upstream_;
   ServingRight right_;
+  BackendPool::Turn turn_;
   unsigned connects_ = 0;
   std::size_t next_gateway_ = 0;
   std::string answer_;  // of a gateway, to the opening

@@ -115,6 +115,7 @@ void Tunnel::end_if_done() {
 void Tunnel::tick(Instant now) {
   if (over()) return;
   report_bytes();
+  if (now >= context_.drained_at(far_.service)) return end(TunnelEnd::cut);
   // A slow side takes its queue in pieces, which are progress, too.
   const std::size_t queued = stream_->queued_bytes() + upstream().queued_bytes();
   if (queued < std::exchange(queued_, queued)) touch();

@@ -1,5 +1,7 @@
 #include "region/network.h"
 
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -154,9 +156,24 @@ class RefusalTest : public NetworkTest {
       const auto credentials = shown.load(visitor);
       Visitor guest(topology, host, *credentials);
       EXPECT_TRUE(guest.wait_closed());
+      // A visitor that refuses the host's certificate is gone before the host knows.
+      EXPECT_TRUE(wait_logged("peer refused"));
       EXPECT_TRUE(process->messages().empty());
     }
     return testing::internal::GetCapturedStderr();
+  }
+  // While standard error is captured, which is into a file.
+  static bool wait_logged(const std::string& text) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    std::string log(1024 * 1024, '\0');
+    while (std::chrono::steady_clock::now() < end) {
+      const ssize_t size = pread(STDERR_FILENO, log.data(), log.size(), 0);
+      if (size > 0 && std::string_view(log.data(), size).find(text) != std::string::npos) {
+        return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
   }
 };
 
