@@ -11,6 +11,7 @@
 #include "gateway/data_plane.h"
 #include "gateway/metrics.h"
 #include "gateway/pause_keeper.h"
+#include "gateway/reload.h"
 #include "region/clock.h"
 #include "region/log.h"
 #include "region/network.h"
@@ -162,6 +163,21 @@ Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const Topology> 
   if (const Status status = parts.network.start(); !status) return status.error();
   parts.thread = std::thread([&parts] { parts.control.run(); });
   return gateway;
+}
+
+void Gateway::reload(const std::string& topology_file) {
+  Parts& parts = *parts_;
+  const auto next = read_again(topology_file, parts.topology);
+  if (!next) return;
+  if (const Status taken = parts.data_plane.reload(next); !taken.ok()) {
+    log_event(LogLevel::error, "topology not reloaded", {{"reason", taken.error().message}});
+    return;
+  }
+  if (!parts.control.adopt(next)) return;  // it is stopping
+  log_event(LogLevel::info, "topology reloaded",
+            {{"version", std::to_string(next->version)},
+             {"hash", next->hash},
+             {"services", std::to_string(next->services.size())}});
 }
 
 void Gateway::stop() {

@@ -19,6 +19,11 @@ class Gateway {
   static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const Topology> topology,
                                                 GatewayId self, Credentials& credentials,
                                                 const std::string& data);
+  // Reads the topology file again and takes over its services and limits, without dropping a
+  // connection, or nothing at all: read_again(), DataPlane::reload(). What came of it is in the
+  // log. Not on a thread of the gateway's own; not during stop().
+  void reload(const std::string& topology_file);
+
   // How long handing over may take when a gateway stops.
   static constexpr Duration kHandOverLimit = std::chrono::seconds(2);
   // The end, in steps, each with a line in the log: hands over what this gateway holds; lets the

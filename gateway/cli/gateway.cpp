@@ -47,6 +47,10 @@ int run_gateway(const ProcessOptions& options) {
              {"admin", "https://" + Address{own.host, own.admin_port}.text()},
              {"topology_version", std::to_string(topology->version)}});
   const char* signal = signals.wait();
+  for (; asks_for_reload(signal); signal = signals.wait()) {
+    log_event(LogLevel::info, "gateway reloading", {{"file", options.topology_file}});
+    (*gateway)->reload(options.topology_file);
+  }
   signals.end_at_once();
   log_event(LogLevel::info, "gateway stopping", {{"signal", signal}});
   (*gateway)->stop();

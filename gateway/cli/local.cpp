@@ -6,9 +6,13 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/process_group.h"
 #include "gateway/cli/process_options.h"
+#include "gateway/gateway.h"
 
 namespace regent::cli {
 namespace {
+
+// What a gateway needs to stop beside its stop_limit: handing over, and letting others know.
+constexpr Duration kToStop = Gateway::kHandOverLimit + std::chrono::seconds(2);
 
 struct LocalOptions {
   std::string topology;
@@ -58,7 +62,8 @@ int run(const LocalOptions& options, const std::string& log_format, const std::s
   if (!log_level.empty()) log_options.insert(log_options.end(), {"--log-level", log_level});
 
   // A prefix would turn a line of JSON into something else.
-  ProcessGroup group("/proc/self/exe", log_format != "json");
+  ProcessGroup group("/proc/self/exe", log_format != "json",
+                     topology->traffic.stop_limit + kToStop);
   for (const ChildSpec& spec : children(options, *topology, log_options)) {
     std::error_code problem;
     const std::string folder = options.data + "/" + spec.name;

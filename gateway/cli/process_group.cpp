@@ -17,6 +17,9 @@
 namespace regent::cli {
 namespace {
 
+// A terminal and a script may both tell of one wish to stop.
+constexpr Duration kSameWish = std::chrono::seconds(1);
+
 void write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(descriptor, text.data(), text.size());
@@ -40,6 +43,7 @@ std::string how_it_ended(int status) {
                          const sigset_t& mask) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // it died before prctl
+  setpgid(0, 0);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
   std::signal(SIGPIPE, SIG_DFL);
@@ -56,7 +60,7 @@ ProcessGroup::ProcessGroup(std::string program, bool prefix_lines, Duration pati
     : program_(std::move(program)), prefix_lines_(prefix_lines), patience_(patience) {
   sigset_t caught;
   sigemptyset(&caught);
-  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&caught, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&caught, signal);
   sigprocmask(SIG_BLOCK, &caught, &old_mask_);
   signals_ = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -110,9 +114,7 @@ bool ProcessGroup::outputs_open() const {
 bool ProcessGroup::run() {
   while (!stop_asked_ && alive() > 0) step(std::chrono::hours(1));
   const bool asked = stop_asked_;
-  for (const Child& child : children_) {
-    if (child.pid > 0) kill(child.pid, SIGTERM);
-  }
+  pass_on(SIGTERM);
   const Instant end = boot_now() + patience_;
   while (alive() > 0 && boot_now() < end) step(end - boot_now());
   const bool obedient = alive() == 0;
@@ -140,9 +142,23 @@ void ProcessGroup::step(Duration timeout) {
   }
   signalfd_siginfo info{};
   while (read(signals_, &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo != SIGCHLD) stop_asked_ = true;
+    on_signal(static_cast<int>(info.ssi_signo));
   }
   reap();
+}
+
+void ProcessGroup::on_signal(int signal) {
+  if (signal == SIGCHLD) return;
+  if (signal == SIGHUP) return pass_on(SIGHUP);
+  const Instant now = boot_now();
+  if (stop_asked_ && now - stop_asked_at_ >= kSameWish) pass_on(SIGTERM);
+  if (!std::exchange(stop_asked_, true)) stop_asked_at_ = now;
+}
+
+void ProcessGroup::pass_on(int signal) const {
+  for (const Child& child : children_) {
+    if (child.pid > 0) kill(child.pid, signal);
+  }
 }
 
 void ProcessGroup::read_output(Child& child) {

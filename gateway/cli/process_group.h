@@ -34,9 +34,10 @@ class ProcessGroup {
   // Starts one more. Its standard output and error go to our standard error.
   Status start(const ChildSpec& spec);
 
-  // Passes on what the children write, and tells when one ends, until SIGTERM or SIGINT comes or
-  // none is left. Then stops the rest: SIGTERM, and SIGKILL for those that have not ended within
-  // `patience`. Returns whether a signal was the reason and all ended by themselves.
+  // Passes on what the children write, and SIGHUP to them, and tells when one ends, until SIGTERM
+  // or SIGINT comes or none is left. Then stops the rest: SIGTERM, again when asked again, and
+  // SIGKILL for those that have not ended within `patience`. Returns whether a signal was the
+  // reason and all ended by themselves. Signals of a terminal reach the children only by us.
   bool run();
 
   std::size_t alive() const;
@@ -51,6 +52,8 @@ class ProcessGroup {
   void step(Duration timeout);
   void read_output(Child& child);
   void reap();
+  void on_signal(int signal);
+  void pass_on(int signal) const;
   void print_line(const Child& child, std::string line) const;
   bool outputs_open() const;
 
@@ -61,6 +64,7 @@ class ProcessGroup {
   int signals_ = -1;
   sigset_t old_mask_{};
   bool stop_asked_ = false;
+  Instant stop_asked_at_{};
 };
 
 }  // namespace regent::cli

@@ -88,6 +88,30 @@ class MismatchTest(ClusterTest):
         cluster["us-east/n2"].start()
         cluster.await_primary(among=["us-east", "us-west"])
 
+    def test_gateways_with_other_services_count(self):
+        cluster = self.make_cluster()
+        other = copy.deepcopy(cluster.topology)
+        other["services"]["orders"]["hold"] = "2s"
+        other_path = cluster.write_topology("other", other)
+        for name in cluster.names("gw", "eu") + ["us-east/n2"]:
+            self.define(cluster, name, other_path)
+        cluster.start()
+        await_(lambda: cluster.primaries() and cluster.status("us-east")["quorum"]["weight"] == 3,
+               what="every region counts")
+        await_(lambda: not self.link(cluster, "us-east", "eu")["topology_match"],
+               what="us-east tells that eu has other services")
+        self.assertTrue(self.link(cluster, "us-east", "eu")["quorum_match"])
+        self.assertTrue(self.link(cluster, "us-east", "us-west")["topology_match"])
+        self.assertIn("other services", cluster.client("status", region="us-east"))
+        self.assert_logged(cluster, "eu")
+        mine, theirs = (cluster.status(place)["topology"] for place in ("us-east", "eu"))
+        self.assertNotEqual(mine["hash"], theirs["hash"])
+        self.assertEqual(mine["quorum_hash"], theirs["quorum_hash"])
+        # With eu's votes one of the two that are left leads.
+        cluster.network.isolate("us-west")
+        cluster.await_primary(among=["us-east", "eu"])
+        cluster.await_writable("eu")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -53,6 +53,18 @@ class OwnProcess {
     }));
     kill(pid_, signal);
   }
+  // Sends it again and again once the text is there; whether the process then ends with 0.
+  bool signal_until_ended(const std::string& text, int signal) {
+    signal_after(text, signal);
+    int status = 0;
+    const bool ended = eventually([&] {
+      kill(pid_, signal);
+      return waitpid(pid_, &status, WNOHANG) == pid_;
+    });
+    if (!ended) kill(pid_, SIGKILL);
+    reader_.join();
+    return ended && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
   // Exit code, or 128 and the number of the signal that ended it.
   int wait() {
     int status = 0;
@@ -102,6 +114,20 @@ TEST(ProcessGroupTest, ASignalStopsAllChildren) {
     EXPECT_NE(process.text().find("a | bye\n"), std::string::npos);
     EXPECT_EQ(process.text().find("ended"), std::string::npos) << process.text();
   }
+}
+
+TEST(ProcessGroupTest, PassesOnTheWishToReloadAndASecondOneToStop) {
+  const std::string script =
+      "trap 'echo again' HUP; trap 'test $asked && exit 0; asked=1; echo asked' TERM; echo up; "
+      "while true; do sleep 0.01; done";
+  OwnProcess process([&] {
+    ProcessGroup group("/bin/sh", true, std::chrono::seconds(30));
+    return group.start(shell("a", script)).ok() && group.run() ? 0 : 1;
+  });
+  process.signal_after("a | up", SIGHUP);
+  process.signal_after("a | again", SIGTERM);
+  // Within a second of the first it is taken for the same wish.
+  EXPECT_TRUE(process.signal_until_ended("a | asked", SIGTERM)) << process.text();
 }
 
 TEST(ProcessGroupTest, ChildrenDieWithTheirParent) {
