@@ -2,7 +2,7 @@
 import unittest
 
 from harness.case import ClusterTest
-from harness.ledger import PORT, LedgerBackend, LedgerClient
+from harness.ledger import LedgerBackend, LedgerClient, describe
 from harness.topology import topology
 from harness.wait import await_
 
@@ -11,12 +11,7 @@ class TcpTest(ClusterTest):
     def start_ledger(self):
         """A cluster whose second service is tcp, and a client in every region that writes there."""
         described = topology()
-        addresses = {place: f"10.0.{number}.41"
-                     for number, place in enumerate(described["regions"], start=1)}
-        described["services"]["ledger"] = {
-            "protocol": "tcp", "port": PORT, "proxy_protocol": "v2",
-            "health": {"interval": "500ms", "timeout": "500ms", "rise": 1, "fall": 3},
-            "backends": {place: [f"{address}:{PORT}"] for place, address in addresses.items()}}
+        addresses = describe(described)
         cluster = self.make_cluster(described)
         self.backends = {}
         for place, address in addresses.items():

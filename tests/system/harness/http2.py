@@ -95,6 +95,7 @@ class Connection:
         self.goaway = None
         self.pings = 0
         self.ended = False
+        self.greeted = False  # its SETTINGS have come
         if greet:
             self.send(PREFACE + frame(SETTINGS, 0, 0))
 
@@ -131,6 +132,7 @@ class Connection:
     def _take(self, kind, flags, stream, payload):
         if kind == SETTINGS and not flags & ACK:
             self.send(frame(SETTINGS, ACK, 0))
+            self.greeted = True
         elif kind == PING and flags & ACK:
             self.pings += 1
         elif kind == GOAWAY:

@@ -10,6 +10,17 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 EPOCH_TLV = 0xE0
 
 
+def describe(described):
+    """Adds the service to a topology. Returns the address of its backend in each region."""
+    addresses = {place: f"10.0.{number}.41"
+                 for number, place in enumerate(described["regions"], start=1)}
+    described["services"]["ledger"] = {
+        "protocol": "tcp", "port": PORT, "proxy_protocol": "v2",
+        "health": {"interval": "500ms", "timeout": "500ms", "rise": 1, "fall": 3},
+        "backends": {place: [f"{address}:{PORT}"] for place, address in addresses.items()}}
+    return addresses
+
+
 def parse_proxy_header(header):
     """(client address, client port, epoch) of a header over IPv4 with the epoch alone."""
     assert header[:12] == SIGNATURE and header[12:14] == b"\x21\x11", header
