@@ -92,6 +92,7 @@ void HttpExchange::open_tunnel(std::string_view rest) {
   if (client_gone_ || !context_.rights.holds(right)) {
     return fail({502, "backend_closed", "the right to serve ended during the handshake", true});
   }
+  if (!to_gateway_) context_.pool.succeeded(upstream_->destination);
   phase_ = Phase::idle;
   context_.observer.request_done(facts_.service, request_class_, answer_.status, seconds_so_far());
   client_.tunnel_opened(answer_, {epoch_, context_.region_name, false, to_gateway_, false},

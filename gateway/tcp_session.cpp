@@ -205,7 +205,9 @@ void TcpSession::tick(Instant now) {
                         std::ranges::count(context_.route.get().lost, right_.through) > 0;
       Duration limit = service_->timeouts.connect;
       // A gateway that has answered the call has to find a backend first, or to wait for one.
-      if (upstream_->connected()) limit = limit * kMaxConnects + service_->backend_limits.queue_wait;
+      if (upstream_->connected()) {
+        limit = limit * kMaxConnects + service_->backend_limits.queue_wait;
+      }
       if (!lost && waited < limit) return;
       return failed(upstream_->destination, "the connection was not accepted in time");
     }

@@ -37,7 +37,7 @@ class Tunnel final : public Session,
   struct Far {
     std::unique_ptr<Upstream> upstream;  // connected
     ServingRight right;
-    std::uint32_t service = 0;    // for the counters
+    std::uint32_t service = 0;    // which it does not outlive for long
     Duration idle{};              // it ends when nothing moves for this long
     std::string_view to_client;   // received from there already; good until start() is over
   };
