@@ -1,0 +1,73 @@
+"""WebSockets through the gateways of all regions: they work, and end with the right to serve."""
+import os
+import unittest
+
+from harness.case import ClusterTest
+from harness.chat import MOST_BYTES, PORT, ChatBackend, ChatClient
+from harness.topology import topology
+from harness.wait import await_
+
+ABNORMAL = 1006  # RFC 6455, 7.1.5: the connection was lost
+
+
+class WebSocketTest(ClusterTest):
+    def start_chat(self):
+        described = topology(hold="5s")
+        addresses = {place: f"10.0.{number}.41"
+                     for number, place in enumerate(described["regions"], start=1)}
+        described["services"]["chat"] = {
+            "protocol": "http", "port": PORT, "hold": "5s",
+            "health": {"path": "/health", "interval": "500ms", "timeout": "500ms", "rise": 1,
+                       "fall": 3},
+            "backends": {place: [f"{address}:{PORT}"] for place, address in addresses.items()}}
+        cluster = self.make_cluster(described)
+        self.backends = {}
+        for place, address in addresses.items():
+            cluster.network.add_address(place, address)
+            self.backends[place] = ChatBackend(cluster.network, place, address)
+            self.addCleanup(self.backends[place].close)
+        cluster.start()
+        first = cluster.await_primary()
+        cluster.await_followed()
+        if first != "us-east":
+            cluster.switch_when_possible(first, "us-east")
+            self.assertEqual(cluster.await_followed()[0], "us-east")
+        self.clients = {}
+        for place in cluster.regions:
+            client = ChatClient(cluster.network, place, cluster.gateway_address(place))
+            self.clients[place] = client
+            self.addCleanup(client.close)
+        return cluster
+
+    def await_served_by(self, region, epoch):
+        for client in self.clients.values():
+            await_(lambda client=client: client.answers[-1][1:] == (region, epoch),
+                   what=f"{client.region} talks to {region}")
+
+    def test_they_work_and_end_before_another_region_serves(self):
+        cluster = self.start_chat()
+        epoch = cluster.status("us-east")["epoch"]
+        self.await_served_by("us-east", epoch)
+        for client in self.clients.values():
+            sent = os.urandom(MOST_BYTES // 2)
+            client.to_echo.append(sent)
+            await_(lambda client=client: client.echoes, what=f"bytes come back to {client.region}")
+            self.assertEqual(client.echoes, [sent])
+            self.assertEqual(client.ends, [], "a connection ended without a reason")
+        cluster.client("switchover", "--to", "us-west", region="eu")
+        primary, new_epoch = cluster.await_followed()
+        self.assertEqual((primary, new_epoch), ("us-west", epoch + 1))
+        self.await_served_by("us-west", new_epoch)
+        first = self.backends["us-west"].messages[0]
+        self.assertEqual(first[1], new_epoch)
+        self.assertLess(self.backends["us-east"].messages[-1][0], first[0])
+        self.assertEqual({told for _, told in self.backends["us-east"].messages}, {epoch})
+        for client in self.clients.values():
+            # One connection, which was cut and not ended in order.
+            self.assertEqual([code for _, code in client.ends], [ABNORMAL], client.region)
+            last = [answer for answer in client.answers if answer[2] == epoch][-1]
+            self.assertLess(last[0], first[0], f"{client.region} was served for too long")
+
+
+if __name__ == "__main__":
+    unittest.main()
