@@ -10,6 +10,11 @@ namespace regent {
 namespace {
 
 constexpr std::size_t kMaxStatusLine = 1024;
+// A check's time is counted in so many parts, each a timer of its own. A loop with too much to do
+// comes late to its timers as it does to the answers; by one timer it would take its own lateness
+// for the backend's, and an overload would end in no backend at all. So it has to be late, or the
+// answer missing, in each of the parts.
+constexpr int kTimeoutParts = 10;
 
 }  // namespace
 
@@ -30,10 +35,7 @@ class HealthProber::Probe final : private Stream::Handler {
     line_.clear();
     const auto& address = owner_.pool_.destination(backend_->id).address;
     if (!address) return end(false, "its address is not known");
-    timeout_ = owner_.loop_.after(check_.timeout, [this] {
-      timeout_ = 0;
-      end(false, "no answer in time");
-    });
+    count_down(kTimeoutParts);
     stream_ = Stream::connect(owner_.loop_, *address, std::nullopt, std::nullopt, *this);
   }
 
@@ -47,6 +49,13 @@ class HealthProber::Probe final : private Stream::Handler {
   HealthState health_;
 
  private:
+  void count_down(int parts) {
+    timeout_ = owner_.loop_.after(check_.timeout / kTimeoutParts, [this, parts] {
+      timeout_ = 0;
+      if (parts > 1) return count_down(parts - 1);
+      end(false, "no answer in time");
+    });
+  }
   void on_open() override {
     if (check_.path.empty()) return end(true, {});
     stream_->write("GET " + check_.path + " HTTP/1.1\r\nHost: " + backend_->name +
