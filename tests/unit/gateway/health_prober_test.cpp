@@ -29,7 +29,7 @@ TEST(HealthProber, DoesNotTakeItsOwnLatenessForTheBackends) {
     service.health.path = "/health";
     service.health.interval = std::chrono::milliseconds(1);
     service.health.timeout = kTimeout;
-    service.health.fall = 3;
+    service.health.fall = 2;
   });
   Log log;
   Backend backend(host(Host::backends), answer_ok(log));
@@ -46,7 +46,7 @@ TEST(HealthProber, DoesNotTakeItsOwnLatenessForTheBackends) {
       eventually([&] { return world.east().data_plane->backend_status()[0].healthy == 1; }));
   observer.lost = 0;
   Client client = world.east().client();
-  for (int i = 0; i < 12; ++i) EXPECT_EQ(client.post("/", "x").status, 200U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client.post("/", "x").status, 200U);
   EXPECT_EQ(observer.lost, 0);
   world.east().data_plane.reset();
 }
