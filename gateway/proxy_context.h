@@ -17,6 +17,7 @@
 #include "gateway/serving_right.h"
 #include "region/event_loop.h"
 #include "region/log_limiter.h"
+#include "region/splice_pipe.h"
 #include "security/credentials.h"
 #include "topology/topology.h"
 
@@ -99,6 +100,7 @@ struct ProxyContext {
   PlaneTotals& totals;
   HeldRequests held{limits, totals, observer};
   RightWatch rights{loop, route};
+  SplicePipes pipes;
   // Of the last tick: good enough for time limits, and costs no clock read for each event.
   Instant tick_now{};
   bool stopping = false;

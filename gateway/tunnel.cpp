@@ -38,24 +38,59 @@ bool Tunnel::may_send(bool) {
 
 void Tunnel::on_data(std::span<const std::byte> data) {
   send_up({reinterpret_cast<const char*>(data.data()), data.size()});
+  if (over() || !wants_pipe(data.size())) return;
+  up_pipe_ = context_.pipes.take();
+  stream_->receive_into(up_pipe_.get());
+}
+
+void Tunnel::on_piped(std::size_t bytes) {
+  touch();
+  to_upstream_ += bytes;
+  if (!upstream().send_from(*up_pipe_)) return fenced();
+  if (up_pipe_->size() > 0) return pause_client();
+  if (bytes < kBulkBytes) leave_up_pipe();
 }
 
 void Tunnel::send_up(std::string_view data) {
   touch();
   to_upstream_ += data.size();
   if (!upstream().send(data)) return fenced();
-  if (client_paused_ || upstream().queued_bytes() <= kHighWaterBytes) return;
-  client_paused_ = true;
-  stream_->pause_reading();
+  if (upstream().queued_bytes() > kHighWaterBytes) pause_client();
 }
 
 void Tunnel::send_down(std::string_view data) {
   touch();
   to_client_ += data.size();
   stream_->write(data);
-  if (upstream_paused_ || stream_->queued_bytes() <= kHighWaterBytes) return;
-  upstream_paused_ = true;
-  upstream().pause_reading();
+  if (stream_->queued_bytes() > kHighWaterBytes) pause_upstream();
+}
+
+void Tunnel::pause_client() {
+  if (!std::exchange(client_paused_, true)) stream_->pause_reading();
+}
+
+void Tunnel::pause_upstream() {
+  if (!std::exchange(upstream_paused_, true)) upstream().pause_reading();
+}
+
+bool Tunnel::wants_pipe(std::size_t read) const {
+  return read >= Stream::kReadBytes && stream_->can_splice() && far_.upstream->can_splice();
+}
+
+void Tunnel::leave_up_pipe() {
+  stream_->receive_into(nullptr);
+  context_.pipes.give_back(std::move(up_pipe_));
+}
+
+void Tunnel::leave_down_pipe() {
+  upstream().receive_into(nullptr);
+  context_.pipes.give_back(std::move(down_pipe_));
+}
+
+// Others may need the pipes of a direction in which nothing has come since the last report.
+void Tunnel::leave_quiet_pipes() {
+  if (up_pipe_ && to_upstream_ == 0 && up_pipe_->size() == 0) leave_up_pipe();
+  if (down_pipe_ && to_client_ == 0 && down_pipe_->size() == 0) leave_down_pipe();
 }
 
 void Tunnel::on_end() {
@@ -79,6 +114,17 @@ void Tunnel::on_closed(const Error&) {
 
 void Tunnel::on_upstream_data(Upstream&, std::string_view data) {
   send_down(data);
+  if (over() || !wants_pipe(data.size())) return;
+  down_pipe_ = context_.pipes.take();
+  upstream().receive_into(down_pipe_.get());
+}
+
+void Tunnel::on_upstream_piped(Upstream&, std::size_t bytes) {
+  touch();
+  to_client_ += bytes;
+  stream_->send_from(*down_pipe_);
+  if (down_pipe_->size() > 0) return pause_upstream();
+  if (bytes < kBulkBytes) leave_down_pipe();
 }
 
 void Tunnel::on_upstream_drained(Upstream&) {
@@ -114,6 +160,7 @@ void Tunnel::end_if_done() {
 
 void Tunnel::tick(Instant now) {
   if (over()) return;
+  leave_quiet_pipes();
   report_bytes();
   if (now >= context_.drained_at(far_.service)) return end(TunnelEnd::cut);
   // A slow side takes its queue in pieces, which are progress, too.
@@ -144,6 +191,8 @@ void Tunnel::release() {
   stream_.reset();
   context_.pool.give_back(std::move(far_.upstream), false, context_.tick_now);
   context_.rights.remove(*this);
+  context_.pipes.give_back(std::move(up_pipe_));
+  context_.pipes.give_back(std::move(down_pipe_));
   if (right_.local()) context_.writes.leave();
 }
 

@@ -11,6 +11,7 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/StreamSocket.h>
 
+#include "quorum/check.h"
 #include "region/send_queue.h"
 
 namespace regent {
@@ -52,6 +53,7 @@ class BackendConnection final : public Upstream, private SocketHandler {
   }
 
   bool send(std::string_view data) override {
+    CHECK(outgoing_ == nullptr);
     if (!connected_ || !queue_.empty()) {
       queue_.push(data);
       return true;
@@ -64,7 +66,18 @@ class BackendConnection final : public Upstream, private SocketHandler {
     }
     return true;
   }
-  std::size_t queued_bytes() const override { return queue_.size(); }
+  std::size_t queued_bytes() const override {
+    return queue_.size() + (outgoing_ ? outgoing_->size() : 0);
+  }
+  bool can_splice() const override { return connected_ && !broken_; }
+  void receive_into(SplicePipe* pipe) override { incoming_ = pipe; }
+  bool send_from(SplicePipe& pipe) override {
+    if (broken_ || pipe.size() == 0) return true;
+    outgoing_ = &pipe;
+    if (queue_.empty() && !drain_pipe()) return false;
+    if (outgoing_ != nullptr || broken_) watch();
+    return true;
+  }
   void pause_reading() override { set_paused(true); }
   void resume_reading() override { set_paused(false); }
   bool connected() const override { return connected_; }
@@ -90,18 +103,34 @@ class BackendConnection final : public Upstream, private SocketHandler {
   SendResult send_now(std::string_view data) {
     if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return {0, true};
     const ssize_t sent = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return {note_sent(sent), false};
+  }
+
+  // What a system call that sends has moved.
+  std::size_t note_sent(ssize_t sent) {
     if (sent >= 0) {
       sent_any_ = sent_any_ || sent > 0;
-      return {static_cast<std::size_t>(sent), false};
+      return static_cast<std::size_t>(sent);
     }
     // What the peer said before it went away is still to be read; reading finds the end as well.
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) broken_ = true;
-    return {};
+    return 0;
+  }
+
+  // False when the gate said no.
+  bool drain_pipe() {
+    while (outgoing_ != nullptr && !broken_) {
+      if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return false;
+      if (note_sent(outgoing_->drain(fd_)) == 0) break;
+      if (outgoing_->size() == 0) outgoing_ = nullptr;
+    }
+    if (broken_) outgoing_ = nullptr;
+    return true;
   }
 
   // The end of the stream is something said, too, and needs the gate's leave.
   bool finish_if_flushed() {
-    if (!finishing_ || finished_ || broken_ || !queue_.empty()) return true;
+    if (!finishing_ || finished_ || broken_ || queued_bytes() > 0) return true;
     if (gate_ != nullptr && !gate_->may_send(!sent_any_)) return false;
     finished_ = true;
     ::shutdown(fd_, SHUT_WR);
@@ -112,8 +141,13 @@ class BackendConnection final : public Upstream, private SocketHandler {
   void on_readable() override {
     if (paused_) return;
     auto& buffer = read_buffer();
-    const ssize_t got = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got > 0) {
+    const ssize_t got = incoming_ != nullptr
+                            ? incoming_->fill(fd_)
+                            : ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const bool full = got < 0 && errno == EAGAIN && incoming_ != nullptr && incoming_->size() > 0;
+    if (full || (got > 0 && incoming_ != nullptr)) {
+      user_->on_upstream_piped(*this, full ? 0 : static_cast<std::size_t>(got));
+    } else if (got > 0) {
       user_->on_upstream_data(*this, {buffer.data(), static_cast<std::size_t>(got)});
     } else if (got == 0) {
       ended_ = true;
@@ -134,9 +168,10 @@ class BackendConnection final : public Upstream, private SocketHandler {
       if (result.sent == 0) break;
       queue_.pop(result.sent);
     }
+    if (queue_.empty() && !drain_pipe()) return user_->on_upstream_fenced(*this);
     if (broken_ && ended_) return close("sending failed");
     if (broken_) queue_.pop(queue_.size());
-    if (!queue_.empty()) return;
+    if (queued_bytes() > 0) return;
     watch();
     if (!finish_if_flushed()) return user_->on_upstream_fenced(*this);
     user_->on_upstream_drained(*this);
@@ -170,7 +205,7 @@ class BackendConnection final : public Upstream, private SocketHandler {
     if ((ended_ && finished_) || (broken_ && paused_ && !ended_)) return loop_.unwatch(socket_);
     const bool read = connected_ && !paused_ && !ended_;
     const bool tell_failure = broken_ && ended_;
-    const bool write = !connected_ || (!queue_.empty() && !broken_) || tell_failure;
+    const bool write = !connected_ || (queued_bytes() > 0 && !broken_) || tell_failure;
     loop_.watch(socket_, *this, read, write);
   }
 
@@ -186,6 +221,8 @@ class BackendConnection final : public Upstream, private SocketHandler {
   Poco::Net::SocketAddress peer_;
   int fd_ = -1;
   SendQueue queue_;
+  SplicePipe* incoming_ = nullptr;  // where bytes go instead of the user
+  SplicePipe* outgoing_ = nullptr;  // sent behind the queue; null once it is empty
   bool connected_ = false;
   bool paused_ = false;
   bool broken_ = false;

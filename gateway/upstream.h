@@ -9,6 +9,7 @@
 
 #include "quorum/result.h"
 #include "region/event_loop.h"
+#include "region/splice_pipe.h"
 #include "region/stream.h"
 
 // A connection from the data plane to a backend (plain TCP) or to another gateway (mutual TLS).
@@ -31,6 +32,8 @@ class UpstreamUser {
  public:
   virtual ~UpstreamUser() = default;
   virtual void on_upstream_data(Upstream& from, std::string_view data) = 0;
+  // Bytes are in the pipe given to receive_into(); 0: it is full.
+  virtual void on_upstream_piped(Upstream&, std::size_t) {}
   // Queued bytes have gone out.
   virtual void on_upstream_drained(Upstream& from) = 0;
   // The gate said no to bytes that were queued.
@@ -49,6 +52,11 @@ class Upstream {
   // Sends or queues. False when the gate said no; then nothing of `data` was sent.
   [[nodiscard]] virtual bool send(std::string_view data) = 0;
   virtual std::size_t queued_bytes() const = 0;
+  // For bulk, where can_splice(): the same as a Stream's. send_from() is send() of what is in the
+  // pipe, each piece of it guarded like others.
+  virtual bool can_splice() const { return false; }
+  virtual void receive_into(SplicePipe*) {}
+  [[nodiscard]] virtual bool send_from(SplicePipe&) { return false; }
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
   virtual bool connected() const = 0;

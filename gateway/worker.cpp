@@ -1,5 +1,6 @@
 #include "gateway/worker.h"
 
+#include <csignal>
 #include <utility>
 
 #include "gateway/tcp_session.h"
@@ -12,6 +13,14 @@ constexpr Duration kTick = std::chrono::milliseconds(100);
 // Held requests are placed when the route changes; this catches what changes without it, such as a
 // gateway of the primary region that refused a moment ago.
 constexpr Duration kHeldTick = std::chrono::milliseconds(20);
+
+// splice(2) into a connection that the other side has closed raises it.
+void block_sigpipe() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
 
 std::string thread_name(std::size_t index) {
   return "data plane " + std::to_string(index);
@@ -95,7 +104,10 @@ void Worker::accept_tcp(Poco::Net::StreamSocket socket, std::uint32_t service,
 void Worker::start() {
   // Before the first connection, whose time limits count from it.
   context_.tick_now = boot_now();
-  loop_.post([this] { tick(); });
+  loop_.post([this] {
+    block_sigpipe();
+    tick();
+  });
   loop_.start();
 }
 

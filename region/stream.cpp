@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -45,6 +46,7 @@ struct Stream::State : SocketHandler, std::enable_shared_from_this<Stream::State
 
   bool alive() const { return handler != nullptr && phase != Phase::closed; }
   int fd() const { return socket->impl()->sockfd(); }
+  std::size_t unsent() const { return queue.size() + (outgoing ? outgoing->size() : 0); }
 
   void start(std::optional<Tls> tls, TlsSession::Side side);
   void connect_to(const Poco::Net::SocketAddress& to,
@@ -79,6 +81,8 @@ struct Stream::State : SocketHandler, std::enable_shared_from_this<Stream::State
   std::string target;   // whom we dial, for error texts
   SendQueue queue;      // for the socket
   SendQueue early;      // written before open
+  SplicePipe* incoming = nullptr;  // where bytes go instead of the handler
+  SplicePipe* outgoing = nullptr;  // sent behind the queue; null once it is empty
   std::string records;  // encrypted, only during a call; keeps its memory
   std::string plain;    // decrypted, not delivered yet
   std::optional<Error> failure;
@@ -128,7 +132,7 @@ void Stream::State::update_interest() {
   if (!socket || phase == Phase::closed) return;
   const bool connecting = phase == Phase::connecting;
   const bool read = !connecting && !paused && !input_ended;
-  const bool write = connecting || queue.size() > 0;
+  const bool write = connecting || unsent() > 0;
   // A socket whose two directions are shut signals a hang-up for ever; with nothing left to read
   // it must leave the poll set, or the loop would spin.
   if (!read && !write && finished) {
@@ -146,10 +150,13 @@ void Stream::State::update_interest() {
 void Stream::State::on_readable() {
   const auto self = shared_from_this();
   thread_local std::byte buffer[kReadBytes];
-  const ssize_t got = ::recv(fd(), buffer, sizeof buffer, 0);
-  if (got > 0) return received(std::span(buffer, static_cast<std::size_t>(got)));
+  const ssize_t got = incoming ? incoming->fill(fd()) : ::recv(fd(), buffer, sizeof buffer, 0);
+  const auto bytes = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
   if (got == 0) return peer_ended();
-  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;
+  if (got > 0) return incoming ? handler->on_piped(bytes) : received(std::span(buffer, bytes));
+  const bool would_block = errno == EAGAIN || errno == EWOULDBLOCK;
+  if (would_block && incoming && incoming->size() > 0) return handler->on_piped(0);
+  if (would_block || errno == EINTR) return;
   close_now({ErrorCode::io, "connection lost: " + reason_text(errno)});
 }
 
@@ -159,7 +166,7 @@ void Stream::State::on_writable() {
   flush();
   if (!alive() || failure) return;
   update_interest();
-  if (queue.size() == 0 && early.size() == 0 && was_queued) {
+  if (unsent() == 0 && early.size() == 0 && was_queued) {
     was_queued = false;
     finish_if_flushed();
     if (alive()) handler->on_drained();
@@ -273,6 +280,7 @@ void Stream::State::send_session_output() {
 
 void Stream::State::put_on_wire(std::span<const std::byte> data) {
   std::size_t taken = 0;
+  CHECK(outgoing == nullptr);
   if (queue.size() == 0) {
     const ssize_t put = ::send(fd(), data.data(), data.size(), MSG_NOSIGNAL);
     if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
@@ -287,15 +295,17 @@ void Stream::State::put_on_wire(std::span<const std::byte> data) {
 }
 
 void Stream::State::flush() {
-  while (queue.size() > 0) {
+  while (unsent() > 0) {
     const std::string_view rest = queue.view();
-    const ssize_t put = ::send(fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    const ssize_t put = rest.empty() ? outgoing->drain(fd())
+                                     : ::send(fd(), rest.data(), rest.size(), MSG_NOSIGNAL);
     if (put < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
       return fail_later({ErrorCode::io, "connection lost: " + reason_text(errno)});
     }
-    queue.pop(static_cast<std::size_t>(put));
+    if (!rest.empty()) queue.pop(static_cast<std::size_t>(put));
+    if (outgoing && outgoing->size() == 0) outgoing = nullptr;
   }
 }
 
@@ -306,7 +316,7 @@ void Stream::State::finish_if_flushed() {
     session->close();
     send_session_output();
   }
-  if (queue.size() > 0) return;
+  if (unsent() > 0) return;
   finished = true;
   ::shutdown(fd(), SHUT_WR);
   update_interest();
@@ -381,7 +391,28 @@ void Stream::write(std::string_view data) {
 }
 
 std::size_t Stream::queued_bytes() const {
-  return state_->queue.size() + state_->early.size();
+  return state_->unsent() + state_->early.size();
+}
+
+void Stream::receive_into(SplicePipe* pipe) {
+  CHECK(!state_->session);
+  state_->incoming = pipe;
+}
+
+void Stream::send_from(SplicePipe& pipe) {
+  State& state = *state_;
+  CHECK(!state.session && !state.finishing && state.phase != State::Phase::connecting);
+  CHECK(state.outgoing == nullptr || state.outgoing == &pipe);
+  if (pipe.size() == 0 || !state.alive() || state.failure) return;
+  state.outgoing = &pipe;
+  state.flush();
+  if (state.outgoing == nullptr || state.failure) return;
+  state.was_queued = true;
+  state.update_interest();
+}
+
+bool Stream::can_splice() const {
+  return !state_->session && open();
 }
 
 void Stream::finish() {

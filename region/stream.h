@@ -11,6 +11,7 @@
 
 #include "quorum/result.h"
 #include "region/event_loop.h"
+#include "region/splice_pipe.h"
 #include "security/tls_session.h"
 
 namespace regent {
@@ -30,6 +31,8 @@ class Stream {
     virtual void on_open() = 0;
     // Bytes from the peer; valid during the call only.
     virtual void on_data(std::span<const std::byte> data) = 0;
+    // Bytes from the peer are in the pipe given to receive_into(); 0: it is full.
+    virtual void on_piped(std::size_t) {}
     // The peer will send no more (FIN, with TLS only after close_notify); we may still write.
     virtual void on_end() = 0;
     // Everything queued has gone to the socket, after queued_bytes() had been above zero.
@@ -63,6 +66,14 @@ class Stream {
   std::size_t queued_bytes() const;
   // Half-close after what is queued; nothing may be written afterwards.
   void finish();
+  // For bulk: bytes that come go into the pipe, and on_piped() says so; null: to on_data() again.
+  // Not with TLS. The pipe must be there until then, or until the Stream is gone.
+  void receive_into(SplicePipe* pipe);
+  // Sends what is in the pipe, after what is queued, and counts it in queued_bytes(). Until that
+  // is 0 the pipe must be there and nothing may be written. Only when open(), and not with TLS.
+  void send_from(SplicePipe& pipe);
+  // Whether those two can be used.
+  bool can_splice() const;
   // Stops and restarts on_data(); while paused at most kReadBytes are held.
   void pause_reading();
   void resume_reading();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <functional>
 #include <vector>
@@ -249,6 +250,37 @@ TEST_P(StreamTest, SaysWhereAndWhyItCouldNotConnect) {
   ASSERT_TRUE(awaited.wait([&] { return client.closed == 1; }));
   EXPECT_EQ(client.why.message, "connect to " + nobody.toString() + ": Connection refused");
   EXPECT_FALSE(client.opened);
+}
+
+TEST_P(StreamTest, WhatIsInAPipeFollowsWhatIsQueuedAndComesBeforeTheEnd) {
+  connect();
+  int source[2];
+  ASSERT_EQ(::pipe(source), 0);
+  ASSERT_EQ(::write(source[1], "tail", 4), 4);
+  const auto pipe = SplicePipe::create();
+  ASSERT_NE(pipe, nullptr);
+  ASSERT_EQ(pipe->fill(source[0]), 4);
+  const std::string much = pattern(20'000'000);
+  std::string expected = much;
+  loop.run_and_wait([&] {
+    EXPECT_EQ(client.stream->can_splice(), !GetParam());
+    server.stream->pause_reading();
+    client.stream->write(much);
+    const std::size_t queued = client.stream->queued_bytes();
+    EXPECT_GT(queued, 0U);
+    if (client.stream->can_splice()) {
+      client.stream->send_from(*pipe);
+      EXPECT_EQ(client.stream->queued_bytes(), queued + 4);
+      expected += "tail";
+    }
+    client.stream->finish();
+    server.stream->resume_reading();
+  });
+  ASSERT_TRUE(awaited.wait([&] { return server.ended; }));
+  EXPECT_TRUE(server.received == expected);
+  loop.run_and_wait([&] { EXPECT_EQ(client.stream->queued_bytes(), 0U); });
+  ::close(source[0]);
+  ::close(source[1]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Plain, StreamTest, testing::Values(false));
