@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "topology/parse.h"
+#include "topology/transition.h"
 
 namespace regent {
 namespace {
@@ -100,6 +101,80 @@ std::vector<std::string> quorum_differences(const Topology& before, const Topolo
                      value);
       });
   return differ.take();
+}
+
+namespace {
+
+std::string ms(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) +
+         "ms";
+}
+
+std::string yes_no(bool value) {
+  return value ? "yes" : "no";
+}
+
+// What a region, or something in it that is no weight, is; "none" when it is not there.
+std::string value_in_region(const Topology& topology, const TopologyRegion& region,
+                            const std::string& rest) {
+  const auto id = topology.find_region(region.name);
+  if (rest.empty()) return std::to_string(region.nodes.size()) + " nodes";
+  if (rest == "witness") return yes_no(region.witness);
+  if (rest == "priority") return std::to_string(region.priority);
+  if (rest == "redis") return region.redis ? region.redis->text() : "none";
+  const std::string name = rest.substr(rest.find('.') + 1);
+  if (rest.starts_with("nodes.")) {
+    const auto node = topology.find_node(*id, name);
+    return node ? topology.node(*node).address.text() : "none";
+  }
+  const auto found = topology.find_gateway(*id, name);
+  if (!found) return "none";
+  const TopologyGateway& gateway = topology.gateway(*found);
+  return gateway.host + " ports " + std::to_string(gateway.peer_port) + ", " +
+         std::to_string(gateway.forward_port) + ", " + std::to_string(gateway.admin_port);
+}
+
+std::string value_at(const Topology& topology, const std::string& path) {
+  if (path == "cluster") return topology.cluster;
+  if (path == "version") return std::to_string(topology.version);
+  if (path == "timing.heartbeat") return ms(topology.timing.heartbeat);
+  if (path == "timing.lease") return ms(topology.timing.lease);
+  if (path == "timing.election_window") return ms(topology.timing.election_window);
+  if (path == "timing.clock_drift_ppm") return std::to_string(topology.timing.clock_drift_ppm);
+  if (path == "failback.policy") return topology.failback.automatic ? "automatic" : "manual";
+  if (path == "failback.hold_down") return ms(topology.failback.hold_down);
+  const std::string rest = path.substr(std::string("regions.").size());
+  const auto region = topology.find_region(rest.substr(0, rest.find('.')));
+  if (!region) return "none";
+  const std::size_t dot = rest.find('.');
+  return value_in_region(topology, topology.region(*region),
+                         dot == std::string::npos ? "" : rest.substr(dot + 1));
+}
+
+// Told by vote_changes, with more.
+bool is_vote(const std::string& path) {
+  return path == "quorum" || path.ends_with(".weight") || path.find(".zones.") != path.npos;
+}
+
+}  // namespace
+
+std::vector<std::string> described_changes(const Topology& before, const Topology& after) {
+  std::vector<std::string> out;
+  for (const std::string& path : quorum_differences(before, after)) {
+    if (is_vote(path)) continue;
+    const std::string one = value_at(before, path);
+    const std::string other = value_at(after, path);
+    if (one != other) out.push_back(path + ": " + one + " -> " + other);
+  }
+  for (const std::string& change : vote_changes(before, after)) out.push_back(change);
+  return out;
+}
+
+bool services_differ(const Topology& before, const Topology& after) {
+  Topology same = after;
+  same.services = before.services;
+  same.traffic = before.traffic;
+  return hash_topology(same) != hash_topology(after);
 }
 
 }  // namespace regent

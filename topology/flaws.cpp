@@ -230,13 +230,13 @@ void examine_blocks(const Topology& topology, std::vector<Flaw>& flaws) {
                                    : "add " + text_of(missing) + " to the weights elsewhere";
     if (2 * own > total) {
       flaws.push_back({FlawKind::dictator, region_path(region), region.name,
-                       "its nodes have more than half of the weight of all nodes (" +
+                       "has nodes with more than half of the weight of all nodes (" +
                            text_of(own) + " of " + text_of(total) +
                            "): they decide alone, and nothing is decided without them",
                        mend});
     } else {
       flaws.push_back({FlawKind::tie, region_path(region), region.name,
-                       "its nodes have exactly half of the weight of all nodes: without them the "
+                       "has nodes with exactly half of the weight of all nodes: without them the "
                        "rest is an even split and no quorum",
                        heads ? "add a node elsewhere (a witness region is enough)" : mend,
                        true});

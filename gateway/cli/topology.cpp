@@ -9,7 +9,7 @@
 #include "topology/analysis.h"
 #include "topology/load.h"
 
-// regent topology check, regent topology explain.
+// regent topology check, explain and diff.
 namespace regent::cli {
 namespace {
 
@@ -20,6 +20,12 @@ struct Options {
   std::string down;
   std::vector<std::string> failures;
   std::vector<std::string> round_trips;
+  bool json = false;
+};
+
+struct DiffOptions {
+  std::string before;
+  std::string after;
   bool json = false;
 };
 
@@ -34,9 +40,9 @@ void print_json(const Object::Ptr& object) {
 
 // Every error on its own line of standard error; with --json the same as an object on standard
 // output.
-int report_errors(const LoadedTopology& loaded, const Options& options) {
+int report_errors(const LoadedTopology& loaded, bool json) {
   for (const Finding& error : loaded.errors) std::cerr << error.message() << "\n";
-  if (options.json) {
+  if (json) {
     Object::Ptr out = new_object();
     out->set("valid", false);
     out->set("errors", findings_json(loaded.errors));
@@ -53,7 +59,7 @@ int wrong_usage(const std::string& option, const Error& error) {
 
 int check(const Options& options) {
   const LoadedTopology loaded = load_topology(options.file);
-  if (!loaded.errors.empty()) return report_errors(loaded, options);
+  if (!loaded.errors.empty()) return report_errors(loaded, options.json);
   const Topology& topology = loaded.topology;
   const Failures defaults;
   Failures failures =
@@ -81,7 +87,7 @@ int check(const Options& options) {
 
 int explain(const Options& options) {
   const LoadedTopology loaded = load_topology(options.file);
-  if (!loaded.errors.empty()) return report_errors(loaded, options);
+  if (!loaded.errors.empty()) return report_errors(loaded, options.json);
   const Result<std::vector<NodeId>> down = find_nodes(loaded.topology, options.down);
   if (!down) {
     return wrong_usage("--down", down.error());
@@ -95,10 +101,24 @@ int explain(const Options& options) {
   return primary_without(loaded.topology, turnout) == kNoRegion ? kNoQuorum : kDone;
 }
 
+int diff(const DiffOptions& options) {
+  const LoadedTopology before = load_topology(options.before);
+  if (!before.errors.empty()) return report_errors(before, options.json);
+  const LoadedTopology after = load_topology(options.after);
+  if (!after.errors.empty()) return report_errors(after, options.json);
+  const DiffReport report(before.topology, after.topology);
+  if (options.json) {
+    print_json(diff_json(report));
+  } else {
+    std::cout << diff_text(report);
+  }
+  return report.transition.meeting.always ? kDone : kRefused;
+}
+
 }  // namespace
 
 void add_topology_command(CLI::App& app, int& exit_code) {
-  CLI::App* topology = app.add_subcommand("topology", "Check and explain a topology file");
+  CLI::App* topology = app.add_subcommand("topology", "Check, explain and compare topology files");
   topology->require_subcommand(1);
   const auto options = std::make_shared<Options>();
 
@@ -121,6 +141,14 @@ void add_topology_command(CLI::App& app, int& exit_code) {
                          "What is down: REGION, REGION/NODE or REGION/ZONE, comma-separated");
   explaining->add_flag("--json", options->json, "Print JSON, as /v1/status shows it");
   explaining->callback([options, &exit_code] { exit_code = explain(*options); });
+
+  const auto files = std::make_shared<DiffOptions>();
+  CLI::App* differing = topology->add_subcommand(
+      "diff", "What changes from one file to another, and whether it is safe in one step");
+  differing->add_option("OLD", files->before, "Topology file that runs (YAML)")->required();
+  differing->add_option("NEW", files->after, "Topology file that shall run")->required();
+  differing->add_flag("--json", files->json, "Print JSON");
+  differing->callback([files, &exit_code] { exit_code = diff(*files); });
 }
 
 }  // namespace regent::cli

@@ -12,8 +12,10 @@
 #include "topology/power.h"
 #include "topology/survival.h"
 #include "topology/timing_advice.h"
+#include "topology/transition.h"
 
-// What `regent topology check` says of a file that is valid, for people and for programs. Pure.
+// What `regent topology check`, `explain` and `diff` say of files that are valid, for people and for
+// programs. Pure.
 namespace regent::cli {
 
 struct CheckReport {
@@ -49,6 +51,19 @@ std::string explain_text(const Topology& topology, const std::vector<NodeId>& do
 Poco::JSON::Object::Ptr explain_json(const Topology& topology, const std::vector<NodeId>& down);
 // Who stands first of those who may lead with a quorum; kNoRegion: nobody.
 RegionId primary_without(const Topology& topology, const Turnout& turnout);
+
+// What `regent topology diff` says of two valid files, which must outlive it.
+struct DiffReport {
+  DiffReport(const Topology& before, const Topology& after);
+
+  const Topology& before;
+  const Topology& after;
+  std::vector<std::string> changes;  // "timing.lease: 1500ms -> 2000ms"
+  bool services_changed;
+  Transition transition;
+};
+std::string diff_text(const DiffReport& report);
+Poco::JSON::Object::Ptr diff_json(const DiffReport& report);
 
 // "2 regions: eu + us-east; eu + us-west", or the first of many and how many there are.
 std::string sets_text(const NamedSets& sets, const std::string& noun);
