@@ -84,13 +84,17 @@ void expect_transition(const Topology& before, const Topology& after) {
     for (const std::string& name : old_quorum) EXPECT_FALSE(new_quorum.contains(name)) << name;
   }
   const Transition transition = plan_transition(before, after);
-  if (meeting.always) EXPECT_EQ(transition.steps.size(), 1U);
+  if (meeting.always) {
+    EXPECT_EQ(transition.steps.size(), 1U);
+  }
   const Topology* last = &before;
   for (const Topology& step : transition.steps) {
     EXPECT_TRUE(always_meet(*last, step));
     last = &step;
   }
-  if (!transition.steps.empty()) EXPECT_EQ(vote_changes(*last, after), Names{});
+  if (!transition.steps.empty()) {
+    EXPECT_EQ(vote_changes(*last, after), Names{});
+  }
   // Where only weights and nodes change there is always a way.
   if (before.kind == after.kind && before.regions[0].zones.empty()) {
     EXPECT_FALSE(transition.steps.empty());
