@@ -14,8 +14,8 @@
 #include "topology/timing_advice.h"
 #include "topology/transition.h"
 
-// What `regent topology check`, `explain` and `diff` say of files that are valid, for people and for
-// programs. Pure.
+// What `regent topology check`, `explain` and `diff` say of files that are valid, for people and
+// for programs. Pure.
 namespace regent::cli {
 
 struct CheckReport {

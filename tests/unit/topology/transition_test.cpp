@@ -145,7 +145,8 @@ TEST(Transition, MovesWeightFromRegionToRegion) {
   const auto weights = [](int a, int b, int c) {
     return parsed("cluster: c\nregions:\n  a: { weight: " + std::to_string(a) +
                   ", gateways: { g: a0 }, nodes: { n1: a1 } }\n  b: { weight: " +
-                  std::to_string(b) + ", gateways: { g: b0 }, nodes: { n1: b1 } }\n  c: { weight: " +
+                  std::to_string(b) +
+                  ", gateways: { g: b0 }, nodes: { n1: b1 } }\n  c: { weight: " +
                   std::to_string(c) + ", gateways: { g: c0 }, nodes: { n1: c1 } }\n");
   };
   const Topology before = weights(10, 2, 2);
