@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "region/clock.h"
@@ -58,6 +61,15 @@ class ProxyTimeouts : public ::testing::Test {
     world_.start();
     world_.primary(kEast);
   }
+  void TearDown() override { over_ = true; }
+  // A backend that sends half of an answer and then neither more nor an end, while the test lasts.
+  Backend::Script half_an_answer() {
+    return [this](Peer& peer) {
+      peer.read_head();
+      peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+      while (!over_) std::this_thread::sleep_for(milliseconds(1));
+    };
+  }
   Client client() { return world_.east().client(); }
   // Sends a byte every ten milliseconds until the condition holds.
   static bool trickle(Peer& peer, const std::function<bool()>& until) {
@@ -73,6 +85,7 @@ class ProxyTimeouts : public ::testing::Test {
   bool gone() { return world_.east().observer.connections == 0; }
   bool done() { return world_.east().observer.done == 1; }
 
+  std::atomic<bool> over_ = false;
   Log log_;
   World world_;
   std::unique_ptr<Backend> backend_;
@@ -120,13 +133,7 @@ TEST_F(ProxyTimeouts, ABodyThatKeepsMovingMayTakeLonger) {
 }
 
 TEST_F(ProxyTimeouts, ATrickleBehindAnEarlyAnswerEndsToo) {
-  serve(
-      [](Peer& peer) {
-        peer.read_head();
-        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-        peer.read_to_end();
-      },
-      [](Timeouts& t) { t.body = milliseconds(300); });
+  serve(half_an_answer(), [](Timeouts& t) { t.body = milliseconds(300); });
   Client client = this->client();
   client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 100000\r\n\r\n");
   EXPECT_TRUE(trickle(client, [&] { return gone(); }));
@@ -167,13 +174,7 @@ TEST_F(ProxyTimeouts, ABackendHasToAnswer) {
 }
 
 TEST_F(ProxyTimeouts, AnAnswerThatStopsIsCut) {
-  serve(
-      [](Peer& peer) {
-        peer.read_head();
-        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-        peer.read_to_end();
-      },
-      [](Timeouts& t) { t.answer = milliseconds(200); });
+  serve(half_an_answer(), [](Timeouts& t) { t.answer = milliseconds(200); });
   Client client = this->client();
   client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
   EXPECT_EQ(client.read_response().body, "half");
