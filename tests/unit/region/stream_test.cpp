@@ -270,7 +270,8 @@ TEST_P(StreamTest, WhatIsInAPipeFollowsWhatIsQueuedAndComesBeforeTheEnd) {
     EXPECT_GT(queued, 0U);
     if (client.stream->can_splice()) {
       client.stream->send_from(*pipe);
-      EXPECT_EQ(client.stream->queued_bytes(), queued + 4);
+      EXPECT_GT(client.stream->queued_bytes(), 4U);  // the kernel may have made room meanwhile
+      EXPECT_LE(client.stream->queued_bytes(), queued + 4);
       expected += "tail";
     }
     client.stream->finish();

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <numeric>
-#include <regex>
+#include <optional>
+#include <string_view>
 
 #include "tests/unit/topology/small_topologies.h"
 #include "topology/analysis.h"
@@ -91,33 +92,46 @@ Topology regions_of(const Weights& weights) {
   return out;
 }
 
+// The number in a sentence that is `before`, a number, and `after`.
+std::optional<std::uint64_t> number_in(std::string_view sentence, std::string_view before,
+                                       std::string_view after = "") {
+  if (!sentence.starts_with(before) || !sentence.ends_with(after)) return std::nullopt;
+  sentence.remove_prefix(before.size());
+  sentence.remove_suffix(std::min(after.size(), sentence.size()));
+  if (sentence.empty() || sentence.find_first_not_of("0123456789") != sentence.npos) {
+    return std::nullopt;
+  }
+  return std::stoull(std::string(sentence));
+}
+
 // What the sentence says, done to the weights; `name` is whom the flaw is about.
 std::vector<Weights> mended(const Weights& weights, const std::string& name,
                             const std::string& mend) {
-  std::smatch words;
   Weights out = weights;
   const std::size_t subject = name.size() == 1 ? static_cast<std::size_t>(name[0] - 'a') : 0;
-  if (std::regex_match(mend, words, std::regex("lower its weight to (\\d+)"))) {
-    out.at(subject) = std::stoull(words[1]);
-  } else if (std::regex_match(mend, words, std::regex("give it (\\d+) or make it weight 0"))) {
+  if (const auto lower = number_in(mend, "lower its weight to ")) {
+    out.at(subject) = *lower;
+  } else if (const auto more = number_in(mend, "give it ", " or make it weight 0")) {
     out.at(subject) = 0;
     Weights other = weights;
-    other.at(subject) = std::stoull(words[1]);
+    other.at(subject) = *more;
     return {out, other};
-  } else if (std::regex_match(mend, words, std::regex("give ([a-z]) weight (\\d+)"))) {
-    out.at(static_cast<std::size_t>(words[1].str()[0] - 'a')) = std::stoull(words[2]);
+  } else if (const auto to_two = number_in(mend, "give at least two others weight ")) {
+    std::size_t given = 0;
+    for (std::size_t i = 0; i < out.size() && given < 2; ++i) {
+      if (i != subject && ++given > 0) out[i] = *to_two;
+    }
+    while (given++ < 2) out.push_back(*to_two);
   } else if (mend == "add a witness region with weight 1") {
     out.push_back(1);
   } else if (mend == "add a witness region and give all three weight 1") {
     for (std::uint64_t& weight : out) weight = std::min<std::uint64_t>(weight, 1);
     out.push_back(1);
-  } else if (std::regex_match(mend, words,
-                              std::regex("give at least two others weight (\\d+)"))) {
-    std::size_t given = 0;
-    for (std::size_t i = 0; i < out.size() && given < 2; ++i) {
-      if (i != subject && ++given > 0) out[i] = std::stoull(words[1]);
-    }
-    while (given++ < 2) out.push_back(std::stoull(words[1]));
+  } else if (mend.size() > 6) {
+    const std::string whom = mend.substr(5, 1);
+    const auto weight = number_in(mend, "give " + whom + " weight ");
+    EXPECT_TRUE(weight) << "unknown: " << mend;
+    if (weight) out.at(static_cast<std::size_t>(whom[0] - 'a')) = *weight;
   } else {
     ADD_FAILURE() << "unknown: " << mend;
   }
