@@ -74,7 +74,10 @@ def main():
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--connections", type=int, default=1000, help="all gateways together")
     parser.add_argument("--rate", type=int, default=2000, help="writes a second")
+    parser.add_argument("--short", action="store_true", help="half a minute")
     options = parser.parse_args()
+    if options.short:
+        options.minutes = 0.5
     before, samples, load = measure(options)
     print(f"{options.connections} busy connections, {options.connections // 10} replaced a second, "
           f"{options.minutes:g} minutes")

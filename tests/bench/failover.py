@@ -174,11 +174,14 @@ def row(name, results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--short", action="store_true", help="5 trials")
     parser.add_argument("--without-etcd", action="store_true")
     parser.add_argument("--json", action="store_true", help="print the single results, too")
     parser.add_argument("--wide-area", action="store_true",
                         help="regions 65, 80 and 140 ms apart, with jitter of up to 5 ms a way")
     options = parser.parse_args()
+    if options.short:
+        options.trials = 5
     network = WanNetwork if options.wide_area else Network
 
     def progress(what, trial, result):

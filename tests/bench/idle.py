@@ -59,7 +59,10 @@ class Between:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--short", action="store_true", help="5 seconds")
     options = parser.parse_args()
+    if options.short:
+        options.seconds = 5
     with Cluster(topology()) as cluster:
         cluster.create_certs().start()
         cluster.await_primary()

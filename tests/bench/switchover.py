@@ -14,14 +14,14 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
 
 from harness.cluster import LEASE_NS  # noqa: E402
-from harness.load import Change, LoadCluster, outcome_table, switch  # noqa: E402
+from harness.load import (Change, LoadCluster, held, outcome_table,  # noqa: E402
+                          switch, why_failed)
 from harness.network import Network  # noqa: E402
 from harness.topology import REGIONS, topology  # noqa: E402
 from harness.wan import ROUND_TRIPS_MS, WanNetwork  # noqa: E402
 
 GOAL_MS = 100
 WIDE_GOAL_MS = 3 * max(ROUND_TRIPS_MS.values())
-IN_FLIGHT = ("unknown", "timed_out")
 FAILOVERS = {
     "region cut off": lambda cluster, primary: cluster.network.isolate(primary),
     "gateway killed": lambda cluster, primary: cluster[f"{primary}/gw1"].kill(),
@@ -41,12 +41,14 @@ def started(options):
 
 
 def switchovers(options):
-    """(the changes, the load) of so many switchovers, to each region in turn."""
+    """(the changes, the load) of so many switchovers, to each region in turn, in the second half
+    the other way around."""
     cluster, load, primary = started(options)
     with cluster:
         changes = []
         for number in range(options.switchovers):
-            new = REGIONS[(REGIONS.index(primary) + 1 + number % 2) % len(REGIONS)]
+            step = 1 if 2 * number < options.switchovers else -1
+            new = REGIONS[(REGIONS.index(primary) + step) % len(REGIONS)]
             changes.append(switch(cluster, load, primary, new))
             # So that the next change does not fall into what is left of this one.
             cluster.await_taken(new, load, options.rate // len(REGIONS))
@@ -115,15 +117,11 @@ def run_switchovers(options):
 
 
 def kind_of(write, changes):
-    """Why the write failed."""
-    for change in changes:
-        if not change.begin_ns - LEASE_NS <= write.start_ns <= change.end_ns:
-            continue
-        if write.gateway == change.old:
-            return f"at the lost gateway itself: {write.outcome}"
-        if write.outcome in IN_FLIGHT and write.start_ns < change.begin_ns + LEASE_NS:
-            return f"in flight to the lost region: {write.outcome}"
-    return f"without need: {write.outcome}"
+    """Why the write failed, and how."""
+    around = (change for change in changes
+              if change.begin_ns - LEASE_NS <= write.start_ns <= change.end_ns)
+    whys = [why_failed(write, change) for change in around] or ["without need"]
+    return f"{min(whys)}: {write.outcome}"  # "without need" is the last one
 
 
 def run_failovers(options, kind):
@@ -133,7 +131,8 @@ def run_failovers(options, kind):
     failed = collections.Counter(kind_of(write, changes) for write in load.failed())
     for what, count in sorted(failed.items()):
         print(f"  failed {what:<46}{count:>8}")
-    print()
+    waited = [write for change in changes for write in held(load, change)]
+    print(f"  {'held, then acknowledged by the new primary':<53}{len(waited):>8}\n")
     return not any(what.startswith("without need") for what in failed)
 
 
@@ -141,10 +140,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--switchovers", type=int, default=20)
     parser.add_argument("--failovers", type=int, default=3, help="of each kind")
+    parser.add_argument("--short", action="store_true", help="6 switchovers and 1 failover a kind")
     parser.add_argument("--rate", type=int, default=2000, help="writes a second, all regions")
     parser.add_argument("--wide-area", action="store_true",
                         help="regions 65, 80 and 140 ms apart, with jitter of up to 5 ms a way")
     options = parser.parse_args()
+    if options.short:
+        options.switchovers, options.failovers = 6, 1
     good = True
     print(f"{options.rate} writes a second through three regions" +
           (", 65, 80 and 140 ms apart\n" if options.wide_area else "\n"))

@@ -4,16 +4,18 @@ tests/bench/switchover.py measures the same for longer. Times are printed, not j
 may be busy with other things.
 """
 import time
+import types
 import unittest
 
 from harness.case import ClusterTest
-from harness.cluster import LEASE_NS
-from harness.load import LoadCluster, gap_table, outcome_table, say, switch
+from harness.load import (LoadCluster, failover_table, gap_table, held, outcome_table, say, switch,
+                          why_failed)
 from harness.topology import region, topology
 from harness.wan import WanNetwork
 
 RATE = 2000
 WIDE_RATE = 600
+SURVIVORS = ("us-west", "eu")
 ROUND = ("us-west", "eu", "us-east")  # from us-east, each region once
 
 
@@ -88,44 +90,41 @@ class WideAreaSwitchoverTest(SwitchoverTest):
 
 class FailoverTest(LoadTest):
     def fail_over(self, cluster, load, action):
-        """Does what ends the reign of us-east, whose own clients may be cut off by it; returns
-        (instant of it, the new primary)."""
+        """Does what ends the reign of us-east, whose own clients may be cut off by it, heals, and
+        ends the load; returns the change."""
         begin_ns = time.monotonic_ns()
         action()
         new = cluster.await_successor("us-east")
-        for place in ("us-west", "eu"):
+        for place in SURVIVORS:
             cluster.await_writable(place, expect=new)
-        return begin_ns, new
-
-    def heal(self, cluster, load, new):
+        if not cluster["us-east/gw1"].alive():
+            cluster["us-east/gw1"].start()
         cluster.network.heal()
         cluster.await_taken(new, load)
+        self.finish(cluster, load)
+        change = types.SimpleNamespace(old="us-east", new=new, begin_ns=begin_ns)
+        say(failover_table(load, change))
+        return change
 
-    def assert_only_in_flight_failed(self, load, begin_ns, places):
-        """Of the clients of `places`: what failed was sent before the old reign was over, and is
-        reported as what it is."""
+    def assert_only_in_flight_failed(self, load, change):
+        """Of the clients elsewhere: what failed was sent before the old reign was over, and is
+        reported as what it is. What came later was held and then taken."""
         for write in load.failed():
-            if write.gateway not in places:
-                continue
-            self.assertIn(write.outcome, ("unknown", "timed_out"), write)
-            self.assertLess(write.start_ns, begin_ns + LEASE_NS, write)
+            if write.gateway in SURVIVORS:
+                self.assertEqual(why_failed(write, change), "in flight to the lost region", write)
+        for place in SURVIVORS:
+            self.assertTrue([write for write in held(load, change) if write.gateway == place])
 
     def test_the_primarys_region_is_cut_off(self):
         cluster, load = self.start_loaded()
-        begin_ns, new = self.fail_over(cluster, load,
-                                       lambda: cluster.network.isolate("us-east"))
-        self.heal(cluster, load, new)
-        self.finish(cluster, load)
-        self.assert_only_in_flight_failed(load, begin_ns, ("us-west", "eu"))
-        self.assert_epochs(load, ["us-east", new])
+        change = self.fail_over(cluster, load, lambda: cluster.network.isolate("us-east"))
+        self.assert_only_in_flight_failed(load, change)
+        self.assert_epochs(load, ["us-east", change.new])
 
     def test_the_primarys_gateway_is_killed(self):
         cluster, load = self.start_loaded()
-        begin_ns, new = self.fail_over(cluster, load, cluster["us-east/gw1"].kill)
-        cluster["us-east/gw1"].start()
-        self.heal(cluster, load, new)
-        self.finish(cluster, load)
-        self.assert_only_in_flight_failed(load, begin_ns, ("us-west", "eu"))
+        change = self.fail_over(cluster, load, cluster["us-east/gw1"].kill)
+        self.assert_only_in_flight_failed(load, change)
         # Its own clients lose their connections, and find nobody until it is back.
         for write in load.failed():
             if write.gateway == "us-east":
@@ -133,13 +132,10 @@ class FailoverTest(LoadTest):
 
     def test_writes_with_a_key_are_sent_again(self):
         cluster, load = self.start_loaded(keys="half")
-        begin_ns, new = self.fail_over(cluster, load,
-                                       lambda: cluster.network.isolate("us-east"))
-        self.heal(cluster, load, new)
-        self.finish(cluster, load)
-        self.assert_only_in_flight_failed(load, begin_ns, ("us-west", "eu"))
+        change = self.fail_over(cluster, load, lambda: cluster.network.isolate("us-east"))
+        self.assert_only_in_flight_failed(load, change)
         self.assertEqual([], [write for write in load.failed()
-                              if write.key and write.gateway in ("us-west", "eu")][:5])
+                              if write.key and write.gateway in SURVIVORS][:5])
 
 
 class WideAreaFailoverTest(FailoverTest):
@@ -152,9 +148,7 @@ class WideAreaFailoverTest(FailoverTest):
     def test_a_write_that_may_have_been_taken_is_never_refused(self):
         """It was sent again, and waited for a new primary in vain: nobody knows, then."""
         cluster, load = self.start_loaded(topology(hold="600ms"), keys="all")
-        _, new = self.fail_over(cluster, load, lambda: cluster.network.isolate("us-east"))
-        self.heal(cluster, load, new)
-        self.finish(cluster, load)
+        self.fail_over(cluster, load, lambda: cluster.network.isolate("us-east"))
         taken = {record["id"] for record in cluster.records()}
         unknown = [write for write in load.failed() if write.outcome == "unknown"]
         self.assertTrue([write for write in unknown if write.id in taken])

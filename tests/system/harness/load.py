@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 
-from .cluster import REGENT, SERVICE_PORT, Cluster
+from .cluster import LEASE_NS, REGENT, SERVICE_PORT, Cluster
 from .wait import await_
 
 # Both are built beside the tests.
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(REGENT)), "tests")
 END_SECONDS = 90
+IN_FLIGHT = ("unknown", "timed_out")  # what a write may come to that was sent to who was lost
 OUTCOMES = ("acknowledged", "refused", "unknown", "timed_out", "lost", "unreachable", "not_sent")
 
 
@@ -178,6 +179,39 @@ def switch(cluster, load, old, new, via=None):
         assert cluster.await_followed()[0] == new
         return new
     return Change(cluster, load, old, order)
+
+
+def why_failed(write, change):
+    """Why a write failed that was under way around an unplanned change; `change` has the `old`
+    primary and when it was lost, `begin_ns`."""
+    if write.gateway == change.old:
+        return "at the lost gateway itself"
+    if write.outcome in IN_FLIGHT and write.start_ns < change.begin_ns + LEASE_NS:
+        return "in flight to the lost region"
+    return "without need"
+
+
+def held(load, change):
+    """The writes that came when there was no primary, and were acknowledged by the new one."""
+    by_new = [write for write in load.acknowledged()
+              if write.region == change.new and write.end_ns > change.begin_ns]
+    first_ns = min(write.end_ns for write in by_new)
+    return [write for write in by_new if change.begin_ns <= write.start_ns < first_ns]
+
+
+def failover_table(load, change):
+    """Lines of text: what came of the writes that the change had an effect on."""
+    counts = collections.Counter((why_failed(write, change), write.outcome)
+                                 for write in load.failed())
+    lines = [f"{change.old} lost, {change.new} follows"]
+    lines += [f"  failed {why + ': ' + outcome:<46}{count:>8}"
+              for (why, outcome), count in sorted(counts.items())]
+    for name in load.gateways:
+        waited = [write.end_ns - write.start_ns for write in held(load, change)
+                  if write.gateway == name]
+        lines.append(f"  held at {name + ', then acknowledged':<45}{len(waited):>8}" +
+                     (f"   longest {max(waited) / 1e6:.0f} ms" if waited else ""))
+    return lines
 
 
 def gap_table(changes, load):
