@@ -10,19 +10,23 @@
 namespace regent {
 namespace {
 
+struct DraftNode {
+  std::string zone;
+  std::uint64_t weight = 0;
+  bool operator==(const DraftNode&) const = default;
+};
+
+struct DraftRegion {
+  std::uint64_t weight = 0;
+  std::map<std::string, std::uint64_t> zones;
+  std::map<std::string, DraftNode> nodes;
+  bool operator==(const DraftRegion&) const = default;
+};
+
 // What votes depend on, by names, so that it can be changed piece by piece.
 struct Draft {
-  struct Node {
-    std::string zone;
-    std::uint64_t weight = 0;
-    bool operator==(const Node&) const = default;
-  };
-  struct Region {
-    std::uint64_t weight = 0;
-    std::map<std::string, std::uint64_t> zones;
-    std::map<std::string, Node> nodes;
-    bool operator==(const Region&) const = default;
-  };
+  using Node = DraftNode;
+  using Region = DraftRegion;
   QuorumKind kind = QuorumKind::hierarchical;
   std::map<std::string, Region> regions;
   bool operator==(const Draft&) const = default;
