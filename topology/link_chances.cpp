@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <unordered_map>
 
 namespace regent {
 namespace {
 
 constexpr std::size_t kMostRegions = 12;
+constexpr std::size_t kMaxPairSteps = 300'000;  // in the search for what two candidates give
 // In place of a candidate's sum: it is none, or can no longer win.
 constexpr std::uint64_t kOut = UINT64_MAX;
 
@@ -38,7 +40,14 @@ class OverLinks {
     std::uint64_t weight = 0;
     bool leads = false;
   };
-  using States = std::map<Gathered, double>;
+  struct Hash {
+    std::size_t operator()(const Gathered& gathered) const {
+      std::uint64_t hash = 0;
+      for (const std::uint64_t sum : gathered) hash = (hash ^ sum) * 0x9e3779b97f4a7c15U;
+      return hash ^ hash >> 29;
+    }
+  };
+  using States = std::unordered_map<Gathered, double, Hash>;
 
   void choose(std::size_t region, double probability) {
     if (probability == 0 || ++steps_ > kMaxLinkSteps) return;
@@ -102,17 +111,33 @@ class OverLinks {
     return sum >= needed_;
   }
 
-  // All links of the parts up to v are known: who cannot win with all that is left is out.
+  // What the parts after v, but for one, can weigh together: all sums, rising.
+  std::vector<std::uint64_t> sums_after(std::size_t v, std::size_t but) const {
+    std::vector<std::uint64_t> sums{0};
+    for (std::size_t i = v + 1; i < parts_.size(); ++i) {
+      if (i == but) continue;
+      const std::size_t count = sums.size();
+      for (std::size_t k = 0; k < count; ++k) sums.push_back(sums[k] + parts_[i].weight);
+    }
+    std::sort(sums.begin(), sums.end());
+    sums.erase(std::unique(sums.begin(), sums.end()), sums.end());
+    return sums;
+  }
+
+  // All links of the parts up to v are known. Who cannot win with all that is left is out; of the
+  // others only what they still need counts, rounded up to what can come.
   void settle(std::size_t v, States& states) const {
-    std::uint64_t left = 0;
-    for (std::size_t i = v + 1; i < parts_.size(); ++i) left += parts_[i].weight;
+    std::array<std::vector<std::uint64_t>, kMostRegions> left;
+    for (std::size_t i = v + 1; i < parts_.size(); ++i) left[i] = sums_after(v, i);
     States next;
     for (const auto& [gathered, probability] : states) {
       Gathered now = gathered;
       bool candidate = false;
       for (std::size_t i = 0; i < parts_.size(); ++i) {
-        const std::uint64_t rest = i > v ? left - parts_[i].weight : 0;
-        if (now[i] != kOut && now[i] + rest < needed_) now[i] = kOut;
+        if (now[i] == kOut) continue;
+        const std::uint64_t missing = needed_ - now[i];
+        const auto found = std::lower_bound(left[i].begin(), left[i].end(), missing);
+        now[i] = i <= v || found == left[i].end() ? kOut : needed_ - *found;
         candidate |= now[i] != kOut;
       }
       if (candidate) next[now] += probability;
@@ -182,7 +207,7 @@ double either(const std::vector<RegionChances>& regions, std::uint64_t needed,
     for (const auto& [sums, probability] : states) {
       const auto [x, y] = sums;
       for (const RegionState& state : regions[i]) {
-        if (++steps > kMaxLinkSteps) return -1;
+        if (++steps > kMaxPairSteps) return -1;
         const double p = probability * state.probability;
         const std::uint64_t with_x = more(x, state.weight, needed);
         const std::uint64_t with_y = more(y, state.weight, needed);

@@ -18,7 +18,7 @@ std::optional<double> primary_over_links(const std::vector<RegionChances>& regio
                                          const std::vector<std::vector<double>>& down);
 
 // A lower bound for any number of regions: the probability that one of the two best candidates can
-// lead, or the best one where the two take more than kMaxLinkSteps.
+// lead, or the best one where the two have too many sums.
 double best_two_over_links(const std::vector<RegionChances>& regions, std::uint64_t needed,
                            const std::vector<std::vector<double>>& down);
 
