@@ -1,4 +1,5 @@
 """A gateway that is told to end: others go on at once, and no request of theirs fails."""
+import errno
 import json
 import signal
 import tempfile
@@ -129,7 +130,11 @@ class StopTest(ClusterTest):
                     http2.frame(http2.DATA, 0, 1, order[:5]))
         second.read_until(lambda: second.greeted)
         gateway.signal(signal.SIGTERM)
-        await_(lambda: "takes no more connections" in gateway.log(), what="it stops accepting")
+
+        def refuses():
+            with cluster.network.socket(where) as sock:
+                return sock.connect_ex((cluster.gateway_address(where), 8080)) == errno.ECONNREFUSED
+        await_(refuses, what="it stops accepting")
         first.sendall(order[5:])
         second.send(http2.frame(http2.DATA, http2.END_STREAM, 1, order[5:]))
         answer = first.makefile("rb").read()
