@@ -43,10 +43,10 @@ struct NobodyHears final : Stream::Handler {
 // connection sees it.
 class Gateway {
  public:
-  Gateway() : pool_(loop_, topology_, GatewayId{0}, *credentials_) {
+  Gateway() {
     const ServiceTable table = next_table({}, topology_, GatewayId{0});
     pool_.set_table(table);
-    context_.set_services(table);
+    context_.set_table(table);
     loop_.start();
   }
 
@@ -141,8 +141,9 @@ class Gateway {
   RouteCell cell_;
   WritesInFlight writes_;
   NullRequestObserver observer_;
-  PlaneShared shared_{topology_, GatewayId{0}, cell_, writes_, *credentials_, observer_, {}, {}};
-  BackendPool pool_;
+  PlaneShared shared_{topology_, GatewayId{0}, cell_, writes_, *credentials_, observer_, {}};
+  BackendPool pool_{loop_, topology_, GatewayId{0}, *credentials_, 0,
+                    [](std::size_t, std::uint32_t) {}};
   ProxyContext context_{loop_, shared_, 0, pool_};
   SessionSet sessions_{loop_, observer_, shared_.totals.connections};
 };
