@@ -128,6 +128,24 @@ std::string square(std::size_t side, const std::string& kind) {
   return yaml;
 }
 
+// So many regions that what a candidate has gathered by one link is added to by several more.
+TEST(Availability, AgreesWithBruteForceOverTheLinksOfFiveRegions) {
+  for (const auto& weights : {std::vector{1, 1, 1, 1, 1}, {5, 3, 2, 2, 1}, {4, 4, 3, 1, 1}}) {
+    std::string yaml = "cluster: c\nregions:\n";
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const std::string name(1, static_cast<char>('a' + i));
+      yaml += "  " + name + ": { weight: " + std::to_string(weights[i]) + ", gateways: { g: " +
+              name + "0 }, nodes: { n1: " + name + "1 } }\n";
+    }
+    const Topology topology = parsed(yaml);
+    Failures failures = uneven(topology);
+    failures.of_node.assign(topology.nodes.size(), 0);
+    const Unavailability found = unavailability_of(topology, failures);
+    EXPECT_TRUE(found.exact());
+    EXPECT_NEAR(found.least, Oracle(topology, failures).unavailability(), 1e-12) << yaml;
+  }
+}
+
 // By hand: two of three regions, each up with 0.9 and with the one node it has.
 TEST(Availability, OfThreeRegions) {
   const Topology topology = parsed(
