@@ -402,7 +402,7 @@ TEST(Tcp, AnotherBackendTakesWhatTheFirstCannot) {
 TEST(Tcp, AnIdleConnectionIsCut) {
   World world([](Service& service) {
     tcp(service);
-    service.timeouts.idle = milliseconds(200);
+    service.timeouts.idle = milliseconds(500);
   });
   Backend backend(host(Host::backends), echo());
   world.add_backend(kEast, backend.port());
