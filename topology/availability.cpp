@@ -128,8 +128,10 @@ Unavailability unavailability_of(const Topology& topology, const Failures& failu
   if (const auto exact = primary_over_links(*regions, needed, failures.of_link)) {
     return {without(*exact), without(*exact)};
   }
-  const double least = best_two_over_links(*regions, needed, failures.of_link);
-  return {known ? without(perfect) : 0, without(least)};
+  const LinkBounds bounds = bounds_over_links(*regions, needed, failures.of_link);
+  const double least = known ? without(perfect) : bounds.lost;
+  const double most = known ? least + bounds.cut : bounds.lost + bounds.unsure + bounds.cut;
+  return {least, std::min(1.0, most)};
 }
 
 }  // namespace regent

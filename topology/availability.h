@@ -43,8 +43,8 @@ struct Unavailability {
 
 // Exact for any tree when links do not fail. Otherwise exact by going through all states of the
 // regions, and for each through what links can leave the candidates with, one link at a time; where
-// that would take more than kMaxLinkSteps, between what perfect links give and what the best two
-// candidates give.
+// that would take more than kMaxLinkSteps, between what perfect links give and that plus a bound of
+// what links can take away (LinkBounds), which differ little as long as links seldom fail.
 inline constexpr std::size_t kMaxLinkSteps = 20'000'000;
 Unavailability unavailability_of(const Topology& topology, const Failures& failures);
 

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <unordered_map>
 
 namespace regent {
 namespace {
 
 constexpr std::size_t kMostRegions = 12;
-constexpr std::size_t kMaxPairSteps = 300'000;  // in the search for what two candidates give
 // In place of a candidate's sum: it is none, or can no longer win.
 constexpr std::uint64_t kOut = UINT64_MAX;
 
@@ -153,101 +151,12 @@ class OverLinks {
   std::size_t steps_ = 0;
 };
 
-// The probability that this region can lead.
-double alone(const std::vector<RegionChances>& regions, std::uint64_t needed,
-             const std::vector<std::vector<double>>& down, std::size_t candidate) {
-  WeightSums others(needed);
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    if (i == candidate) continue;
-    const double up = 1 - down[candidate][i];
-    std::vector<WeightSums::Term> voter{{0, 1 - up}};
-    for (const RegionState& state : regions[i]) {
-      voter.push_back({state.weight, state.probability * up});
-    }
-    if (!others.add(voter)) return 0;
-  }
-  double won = 0;
-  for (const RegionState& state : regions[candidate]) {
-    if (!state.leads) continue;
-    won += state.probability * others.at_least(needed - std::min(needed, state.weight));
-  }
-  return won;
-}
-
-using Two = std::map<std::pair<std::uint64_t, std::uint64_t>, double>;
-
-std::uint64_t more(std::uint64_t sum, std::uint64_t weight, std::uint64_t needed) {
-  return sum == kOut ? kOut : std::min(needed, sum + weight);
-}
-
-// What the two start with: their own, and each other's where they are linked.
-Two start(const RegionChances& one, const RegionChances& other, double down,
-          std::uint64_t needed) {
-  Two out;
-  for (const RegionState& a : one) {
-    for (const RegionState& b : other) {
-      const double both = a.probability * b.probability;
-      const std::uint64_t x = a.leads ? std::min(needed, a.weight) : kOut;
-      const std::uint64_t y = b.leads ? std::min(needed, b.weight) : kOut;
-      out[{x, y}] += both * down;
-      out[{more(x, b.weight, needed), more(y, a.weight, needed)}] += both * (1 - down);
-    }
-  }
-  return out;
-}
-
-// Below 0: too many steps.
-double either(const std::vector<RegionChances>& regions, std::uint64_t needed,
-              const std::vector<std::vector<double>>& down, std::size_t a, std::size_t b) {
-  Two states = start(regions[a], regions[b], down[a][b], needed);
-  std::size_t steps = 0;
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    if (i == a || i == b) continue;
-    Two next;
-    for (const auto& [sums, probability] : states) {
-      const auto [x, y] = sums;
-      for (const RegionState& state : regions[i]) {
-        if (++steps > kMaxPairSteps) return -1;
-        const double p = probability * state.probability;
-        const std::uint64_t with_x = more(x, state.weight, needed);
-        const std::uint64_t with_y = more(y, state.weight, needed);
-        next[{x, y}] += p * down[a][i] * down[b][i];
-        next[{with_x, y}] += p * (1 - down[a][i]) * down[b][i];
-        next[{x, with_y}] += p * down[a][i] * (1 - down[b][i]);
-        next[{with_x, with_y}] += p * (1 - down[a][i]) * (1 - down[b][i]);
-      }
-    }
-    states = std::move(next);
-  }
-  double won = 0;
-  for (const auto& [sums, probability] : states) {
-    if (sums.first == needed || sums.second == needed) won += probability;
-  }
-  return won;
-}
-
 }  // namespace
 
 std::optional<double> primary_over_links(const std::vector<RegionChances>& regions,
                                          std::uint64_t needed,
                                          const std::vector<std::vector<double>>& down) {
   return OverLinks(regions, needed, down).run();
-}
-
-double best_two_over_links(const std::vector<RegionChances>& regions, std::uint64_t needed,
-                           const std::vector<std::vector<double>>& down) {
-  std::vector<std::pair<double, std::size_t>> candidates;
-  for (std::size_t i = 0; i < regions.size(); ++i) {
-    candidates.emplace_back(alone(regions, needed, down, i), i);
-  }
-  std::sort(candidates.rbegin(), candidates.rend());
-  if (candidates.empty()) return 0;
-  double best = candidates[0].first;
-  if (candidates.size() > 1) {
-    best = std::max(best, either(regions, needed, down, candidates[0].second,
-                                 candidates[1].second));
-  }
-  return best;
 }
 
 }  // namespace regent

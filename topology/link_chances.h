@@ -17,9 +17,18 @@ std::optional<double> primary_over_links(const std::vector<RegionChances>& regio
                                          std::uint64_t needed,
                                          const std::vector<std::vector<double>>& down);
 
-// A lower bound for any number of regions: the probability that one of the two best candidates can
-// lead, or the best one where the two have too many sums.
-double best_two_over_links(const std::vector<RegionChances>& regions, std::uint64_t needed,
-                           const std::vector<std::vector<double>>& down);
+// The share of the time without a primary, in three parts, for any number of regions and weights.
+struct LinkBounds {
+  double lost = 0;    // the sum of weights is too low, or nobody leads, whatever the links do
+  double unsure = 0;  // the same, as far as rounding can tell
+  double cut = 0;     // at most this much more because of links
+};
+// Goes through which regions lead. In the sums of weights (rounded down to one of kMaxLevels) it
+// counts how many regions the primary can do without; each of the kMostJudges leading regions with
+// the best links must have more links down than that, or one of them is primary.
+inline constexpr std::size_t kMaxLevels = 1024;
+inline constexpr std::size_t kMostJudges = 4;
+LinkBounds bounds_over_links(const std::vector<RegionChances>& regions, std::uint64_t needed,
+                             const std::vector<std::vector<double>>& down);
 
 }  // namespace regent

@@ -23,8 +23,9 @@ std::string minutes(double share) {
   return formatted(count < 100 ? "%.3g" : "%.0f", count);
 }
 
-// "99.9997 %": as many nines as there are, and two digits more.
+// "99.9997 %": as many nines as there are, up to ten, and two digits more.
 std::string up_text(double down) {
+  if (down > 0 && down < 1e-10) return ">99.99999999 %";
   const int digits = down <= 0 ? 3 : std::min(10, std::max(1, static_cast<int>(-std::log10(down))));
   char text[32];
   std::snprintf(text, sizeof text, "%.*f %%", digits, 100 * (1 - down));
@@ -32,7 +33,7 @@ std::string up_text(double down) {
 }
 
 std::string unavailability_text(const Unavailability& down) {
-  if (down.exact()) {
+  if (minutes(down.least) == minutes(down.most)) {
     return column(up_text(down.most), 16) + minutes(down.most) +
            " minutes a year without a primary";
   }

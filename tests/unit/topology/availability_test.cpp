@@ -96,13 +96,12 @@ TEST(Availability, AgreesWithBruteForceOnSmallTopologies) {
     // What stands in for it in larger cases bounds it.
     const auto chances = region_chances(topology, failures);
     const std::uint64_t needed = Turnout(topology).tree().needed;
-    EXPECT_GE(1 - best_two_over_links(*chances, needed, failures.of_link), truth - 1e-12);
+    const LinkBounds bounds = bounds_over_links(*chances, needed, failures.of_link);
+    EXPECT_LE(bounds.lost, truth + 1e-12);
+    EXPECT_GE(bounds.lost + bounds.unsure + bounds.cut, truth - 1e-12);
     Failures perfect = failures;
     for (std::vector<double>& row : perfect.of_link) row.assign(row.size(), 0);
     EXPECT_LE(unavailability_of(topology, perfect).least, truth + 1e-12);
-    if (topology.regions.size() == 2) {
-      EXPECT_NEAR(1 - best_two_over_links(*chances, needed, failures.of_link), truth, 1e-12);
-    }
     return !testing::Test::HasFailure();
   });
   EXPECT_GT(tried, 100U);
@@ -172,13 +171,48 @@ TEST(Availability, IsExactForNineTimesNine) {
   EXPECT_TRUE(unavailability_of(as_majority(topology), perfect).exact());
 }
 
-TEST(Availability, HasBoundsBeyondTheExactSearch) {
-  const Topology large = parsed(square(9, "majority"));
-  const Unavailability bounds =
-      unavailability_of(large, Failures::everywhere(large, 0.01, 0.05, 0.01));
-  EXPECT_FALSE(bounds.exact());
-  EXPECT_LT(bounds.least, bounds.most);
-  EXPECT_LT(bounds.most, 0.001);
+// Nodes of a flat vote whose weights have no sums in common.
+std::string uneven_square(std::size_t side) {
+  std::string yaml = "cluster: c\nquorum: weighted\nregions:\n";
+  std::size_t weight = 1000;
+  for (std::size_t r = 0; r < side; ++r) {
+    const std::string name(1, static_cast<char>('a' + r));
+    yaml += "  " + name + ": { gateways: { g: " + name + "0 }, nodes: {";
+    for (std::size_t n = 1; n <= side; ++n, weight += weight / 50 + n) {
+      const std::string number = std::to_string(n);
+      yaml += (n > 1 ? ", n" : " n") + number + ": { address: " + name + number +
+              ", weight: " + std::to_string(weight) + " }";
+    }
+    yaml += " } }\n";
+  }
+  return yaml;
+}
+
+TEST(Availability, HasNarrowBoundsBeyondTheExactSearch) {
+  const Topology equal = parsed(square(9, "majority"));
+  const Unavailability rare =
+      unavailability_of(equal, Failures::everywhere(equal, .001, .01, .001));
+  EXPECT_FALSE(rare.exact());
+  EXPECT_NEAR(rare.most, rare.least, 1e-9);
+  const Unavailability often = unavailability_of(equal, Failures::everywhere(equal, .1, .2, .01));
+  EXPECT_GT(often.least, 0.01);
+  EXPECT_LT(often.most, often.least * 1.01);
+}
+
+TEST(Availability, HasBoundsThatAreTrueAfterRounding) {
+  for (const double link : {0.01, 0.1, 0.4}) {
+    const Topology topology = parsed(uneven_square(4));
+    const Failures failures = Failures::everywhere(topology, 0.1, 0.2, link);
+    const auto chances = region_chances(topology, failures);
+    const std::uint64_t needed = Turnout(topology).tree().needed;
+    const auto exact = primary_over_links(*chances, needed, failures.of_link);
+    ASSERT_TRUE(exact);
+    const LinkBounds bounds = bounds_over_links(*chances, needed, failures.of_link);
+    EXPECT_GT(bounds.unsure, 0);
+    EXPECT_LT(bounds.unsure, 0.01);
+    EXPECT_LE(bounds.lost, 1 - *exact);
+    EXPECT_GE(bounds.lost + bounds.unsure + bounds.cut, 1 - *exact);
+  }
 }
 
 TEST(Failures, AreReadFromWords) {
