@@ -180,12 +180,64 @@ std::uint64_t* weight_in(Draft& draft, const Change& change) {
   return node == region->second.nodes.end() ? nullptr : &node->second.weight;
 }
 
+// The region in two zones, both of which are needed.
+Draft::Region halved(Draft::Region region) {
+  region.zones = {{"half-1", 1}, {"half-2", 1}};
+  std::size_t place = 0;
+  for (auto& [name, node] : region.nodes) node = {place++ % 2 == 0 ? "half-1" : "half-2", 1};
+  return region;
+}
+
+// Trees with few and large quorums, which meet more than others: one or two regions decide, both
+// needed, each by its own majority or in halves that are both needed.
+std::vector<Draft> narrow_drafts(const Draft& like) {
+  Draft nobody = like;
+  nobody.kind = QuorumKind::hierarchical;
+  std::vector<std::string> names;
+  for (auto& [name, region] : nobody.regions) {
+    region.weight = 0;
+    if (!region.nodes.empty()) names.push_back(name);
+  }
+  std::vector<Draft> out;
+  const auto add = [&](std::size_t a, std::size_t b) {
+    for (int halves = 0; halves < (a == b ? 2 : 4); ++halves) {
+      Draft draft = nobody;
+      for (const auto& [place, bit] : {std::pair(a, 1), std::pair(b, a == b ? 1 : 2)}) {
+        Draft::Region& region = draft.regions[names[place]];
+        if ((halves & bit) != 0) region = halved(region);
+        region.weight = 1;
+      }
+      out.push_back(std::move(draft));
+    }
+  };
+  for (std::size_t a = 0; a < names.size(); ++a) {
+    for (std::size_t b = 0; b <= a; ++b) add(a, b);
+  }
+  return out;
+}
+
 class Planner {
  public:
   Planner(const Topology& before, const Topology& after)
       : like_(after), now_(draft_of(before)), goal_(draft_of(after)) {}
 
+  // Piece by piece; where that does not get there, over a tree that meets both.
   std::vector<Topology> run() {
+    const Draft first = now_;
+    std::vector<Topology> steps = by_pieces();
+    if (!steps.empty()) return steps;
+    for (const Draft& narrow : narrow_drafts(first)) {
+      now_ = first;
+      if (!safe(narrow)) continue;
+      now_ = narrow;
+      if (!safe(goal_)) continue;
+      return {*topology_of(narrow, like_), *topology_of(goal_, like_)};
+    }
+    return {};
+  }
+
+ private:
+  std::vector<Topology> by_pieces() {
     std::vector<Topology> steps;
     while (steps.size() < kMaxTransitionSteps) {
       if (safe(goal_)) {
@@ -201,7 +253,6 @@ class Planner {
     return {};
   }
 
- private:
   bool safe(const Draft& next) const {
     const std::optional<Topology> to = topology_of(next, like_);
     return to && quorums_meet(*topology_of(now_, like_), *to).always;

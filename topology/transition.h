@@ -42,8 +42,8 @@ std::vector<std::string> vote_changes(const Topology& before, const Topology& af
 struct Transition {
   Meeting meeting;  // of the two ends
   // Files to go through, the last of which votes as the new one does: each is safe after the one
-  // before it. Only what votes depend on is filled in. Empty: no such way was found in
-  // kMaxTransitionSteps steps, so everything has to be stopped in between.
+  // before it, but may survive less than either end. Only what votes depend on is filled in. Empty:
+  // no such way was found in kMaxTransitionSteps steps, so everything has to be stopped in between.
   std::vector<Topology> steps;
 };
 inline constexpr std::size_t kMaxTransitionSteps = 50;

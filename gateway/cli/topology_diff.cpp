@@ -55,6 +55,9 @@ std::string steps_text(const DiffReport& report) {
     for (const std::string& change : vote_changes(*last, steps[i])) out += "     " + change + "\n";
     last = &steps[i];
   }
+  if (steps.size() > 1) {
+    out += "  A file in between may survive less than the two ends: see regent topology check.\n";
+  }
   const std::uint64_t least = report.before.version + steps.size();
   if (report.after.version < least) {
     out += "  The new file must have version " + std::to_string(least) + " or higher then.\n";

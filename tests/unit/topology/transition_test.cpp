@@ -158,6 +158,33 @@ TEST(Transition, MovesWeightFromRegionToRegion) {
   EXPECT_TRUE(plan_transition(before, before).meeting.always);
 }
 
+// Every kind of vote of 3 x 3 nodes can become every other.
+TEST(Transition, GoesFromKindToKind) {
+  const auto nine = [](const std::string& kind, int weight) {
+    std::string yaml = "cluster: c\nquorum: " + kind + "\nregions:\n";
+    for (const std::string name : {"a", "b", "c"}) {
+      yaml += "  " + name + ": { gateways: { g: " + name + "0 }, nodes: { n1: { address: " + name +
+              "1, weight: " + std::to_string(weight) + " }, n2: " + name + "2, n3: " + name +
+              "3 } }\n";
+    }
+    return parsed(yaml);
+  };
+  const std::vector<Topology> all = {nine("majority", 1), nine("hierarchical", 1),
+                                     nine("weighted", 3)};
+  for (const Topology& before : all) {
+    for (const Topology& after : all) {
+      const Transition transition = plan_transition(before, after);
+      ASSERT_FALSE(transition.steps.empty());
+      const Topology* last = &before;
+      for (const Topology& step : transition.steps) {
+        EXPECT_TRUE(always_meet(*last, step));
+        last = &step;
+      }
+      EXPECT_EQ(vote_changes(*last, after), Names{});
+    }
+  }
+}
+
 // Nothing in common: no way but to stop.
 TEST(Transition, ToOtherNodesAltogetherHasSteps) {
   const Topology before = parsed(
