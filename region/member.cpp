@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "topology/electorate.h"
+
 namespace regent {
 
 namespace {
@@ -53,7 +55,7 @@ Member::Member(const Topology& topology, GatewayId self, Incarnation incarnation
              DriftBound{topology.timing.clock_drift_ppm}, topology.quorum_hash),
       tallies_(topology, region_),
       failback_(topology.failback.hold_down),
-      own_tree_(region_tree(topology, region_)),
+      own_tree_(own_tree(topology, region_)),
       own_nodes_(own_tree_),
       better_regions_(regions_before(topology, region_)),
       node_matches_(topology.nodes.size(), true),

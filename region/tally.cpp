@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "topology/electorate.h"
+
 namespace regent {
 
 namespace {
@@ -45,7 +47,7 @@ Instant Tally::next_deadline() const {
 }
 
 Tallies::Tallies(const Topology& topology, RegionId region)
-    : topology_(topology), region_(region), tree_(region_tree(topology, region)) {}
+    : topology_(topology), region_(region), tree_(own_tree(topology, region)) {}
 
 Tallies::Open* Tallies::find(RoundId round) {
   // Mostly one of the newest.
@@ -96,32 +98,6 @@ Instant Tallies::next_deadline() const {
   Instant next = kNever;
   for (const Open* open : untold_) next = std::min(next, open->tally.next_deadline());
   return next;
-}
-
-QuorumTree region_tree(const Topology& topology, RegionId region) {
-  const TopologyRegion& model = topology.region(region);
-  const bool hierarchical = topology.kind == QuorumKind::hierarchical;
-  // Weight 0, because a region may consist of observers only: its tree is then never won.
-  Group root{model.name, 0, kNoNode, {}};
-  const auto leaf = [&](NodeId id) {
-    const TopologyNode& node = topology.node(id);
-    const bool equal = topology.kind == QuorumKind::majority;
-    return Group{node.name, equal ? 1 : node.weight, id, {}};
-  };
-  for (const TopologyZone& zone : model.zones) {
-    Group group{zone.name, zone.weight, kNoNode, {}};
-    for (NodeId id : model.nodes) {
-      if (hierarchical && topology.node(id).zone == zone.name) group.children.push_back(leaf(id));
-    }
-    if (!group.children.empty()) root.children.push_back(std::move(group));
-  }
-  for (NodeId id : model.nodes) {
-    if (!hierarchical || topology.node(id).zone.empty()) root.children.push_back(leaf(id));
-  }
-  if (root.children.empty()) return {};
-  auto tree = QuorumTree::build(root);
-  CHECK(tree.ok());  // the topology was checked when it was loaded
-  return std::move(tree).value();
 }
 
 }  // namespace regent

@@ -17,7 +17,7 @@ namespace regent {
 // node. Pure; one thread.
 class Tally {
  public:
-  // `tree` is the region's part of the quorum tree (see region_tree); must outlive this object.
+  // `tree` is the region's own vote (own_tree in topology/electorate.h); must outlive this object.
   // `decides` says whether the region's outcome is all the asker needs (hierarchical).
   Tally(const QuorumTree& tree, bool decides, Instant started, Duration wait);
 
@@ -84,9 +84,5 @@ class Tallies {
   std::deque<Open> open_;      // oldest first
   std::vector<Open*> untold_;  // those with answers to tell
 };
-
-// The part of the topology's quorum tree that belongs to one region: its nodes with their weights
-// (under their zones in a hierarchical topology).
-QuorumTree region_tree(const Topology& topology, RegionId region);
 
 }  // namespace regent

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "region/simulation/cluster.h"
-#include "region/tally.h"
+#include "topology/electorate.h"
 
 namespace regent::simulation {
 namespace {
@@ -55,8 +55,8 @@ bool Cluster::can_lead(const std::vector<bool>& inside) const {
     const bool reached = std::any_of(region.gateways.begin(), region.gateways.end(),
                                      [&](GatewayId id) { return inside[world_.process(id)]; });
     if (!reached) continue;
-    const QuorumTree own_tree = region_tree(topology, RegionId{i});
-    Ballot own(own_tree);
+    const QuorumTree own_nodes = own_tree(topology, RegionId{i});
+    Ballot own(own_nodes);
     for (const NodeId node : region.nodes) {
       if (!inside[world_.process(node)]) continue;
       ballot.set(node, Vote::granted);
