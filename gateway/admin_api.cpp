@@ -151,6 +151,7 @@ const AdminApi::Path AdminApi::kPaths[] = {
     {"/readyz", kChecks, &AdminApi::readyz},   {"/v1/status", kReads, &AdminApi::status},
     {"/v1/route", kReads, &AdminApi::route},   {"/v1/switchover", "POST", &AdminApi::switchover},
     {"/v1/pause", "POST", &AdminApi::pause},   {"/v1/resume", "POST", &AdminApi::resume},
+    {"/v1/faults", "POST, DELETE", &AdminApi::faults},
     {"/metrics", kReads, &AdminApi::metrics},
 };
 

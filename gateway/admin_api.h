@@ -71,6 +71,7 @@ class AdminApi {
   AdminReply switchover(const AdminRequest& request);
   AdminReply pause(const AdminRequest& request);
   AdminReply resume(const AdminRequest& request);
+  AdminReply faults(const AdminRequest& request);
   AdminReply set_paused(const AdminRequest& request, bool paused);
   // Why the caller may not order `what`; logged.
   static std::optional<AdminReply> refusal(const AdminRequest& request, const std::string& what);

@@ -24,7 +24,7 @@ std::string milliseconds_text(Duration span) {
 
 Control::Control(std::shared_ptr<const Topology> topology, GatewayId self, Incarnation incarnation,
                  std::uint64_t seed, RouteCell& route, const WritesInFlight& writes,
-                 Metrics& metrics)
+                 Metrics& metrics, FaultSettings faults)
     : first_(std::move(topology)),
       topology_(*first_),
       self_(self),
@@ -35,7 +35,13 @@ Control::Control(std::shared_ptr<const Topology> topology, GatewayId self, Incar
       member_(topology_, self, incarnation, seed, REGENT_VERSION, boot_now()),
       gateway_likeness_(topology_.gateways.size(), Likeness::same),
       node_matches_(topology_.nodes.size(), true),
+      faults_(topology_, std::move(faults)),
       status_(std::make_shared<GatewayStatus>(make_status(topology_, self, member_, boot_now()))) {}
+
+void Control::connect(ControlOutputs outputs) {
+  outputs_ = std::move(outputs);
+  if (outputs_.cut_redis) faults_.on_redis(outputs_.cut_redis);
+}
 
 void Control::from_node(NodeId node, PeerMessage message) {
   const bool queued = loop_.post([this, node, message = std::move(message)] {
@@ -93,11 +99,13 @@ Instant Control::settle() {
   report_pause(outbox_);
   outbox_ = {};
   renew_status(now);
-  return member_.next_deadline(now);
+  faults_.watch(*status_, now);
+  return std::min(member_.next_deadline(now), faults_.next_deadline());
 }
 
 void Control::publish(Instant now) {
   Route route = make_route(topology_, self_, member_, now);
+  faults_.apply_to(route);
   if (route == published_) return;
   published_ = route;
   route_.publish(std::move(route));
@@ -106,7 +114,10 @@ void Control::publish(Instant now) {
 
 void Control::send(Outbox& outbox) {
   for (const auto& [node, message] : outbox.to_nodes) outputs_.to_node(node, message);
-  for (const auto& [gateway, message] : outbox.to_gateways) outputs_.to_gateway(gateway, message);
+  for (auto& [gateway, message] : outbox.to_gateways) {
+    mark_drill(message);
+    outputs_.to_gateway(gateway, message);
+  }
   for (const auto& [connection, message] : outbox.replies) outputs_.reply(connection, message);
   for (GatewayId gateway : outbox.reconnect) outputs_.reconnect(gateway);
   for (auto& [token, reply] : outbox.switchovers) {
@@ -189,9 +200,11 @@ void Control::renew_status(Instant now) {
   const bool role_kept = status_->epoch == published_.epoch.value &&
                          status_->primary == topology_.region_name(published_.primary) &&
                          status_->serving == member_.election().holds_lease(now) &&
-                         status_->pause == member_.pause().pause;
+                         status_->pause == member_.pause().pause &&
+                         status_->faults.running == faults_.status().running;
   if (fresh && role_kept) return;
   auto status = std::make_shared<GatewayStatus>(make_status(*current_, self_, member_, now));
+  status->faults = faults_.status();
   if (status->role != logged_role_ || published_.epoch != logged_epoch_ ||
       published_.primary != logged_primary_) {
     logged_role_ = status->role;

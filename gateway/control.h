@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 
+#include "gateway/drill/gateway_faults.h"
 #include "gateway/metrics.h"
 #include "gateway/picture.h"
 #include "gateway/route.h"
@@ -26,6 +27,7 @@ struct ControlOutputs {
   std::function<void(std::uint64_t connection, const PeerMessage&)> reply;
   std::function<void(GatewayId)> reconnect;
   std::function<void()> route_changed;
+  std::function<void(Instant)> cut_redis;                        // for a drill; empty: no Redis
   std::function<void(RouteRecord)> mirror;                       // empty: no Redis
   std::function<std::vector<ServiceStatus>()> backends;          // any thread
   std::function<std::optional<RouteCacheState>()> mirror_state;  // any thread
@@ -40,10 +42,11 @@ struct ControlOutputs {
 class Control final : public ControlPort {
  public:
   Control(std::shared_ptr<const Topology> topology, GatewayId self, Incarnation incarnation,
-          std::uint64_t seed, RouteCell& route, const WritesInFlight& writes, Metrics& metrics);
+          std::uint64_t seed, RouteCell& route, const WritesInFlight& writes, Metrics& metrics,
+          FaultSettings faults = {});
 
   // Before run(); not again.
-  void connect(ControlOutputs outputs) { outputs_ = std::move(outputs); }
+  void connect(ControlOutputs outputs);
   void restore_pause(const PauseRecord& kept);
 
   void from_node(NodeId node, PeerMessage message);
@@ -65,6 +68,10 @@ class Control final : public ControlPort {
   std::shared_ptr<const GatewayStatus> status() const override;
   SwitchoverReply switchover(const std::string& to, Duration timeout) override;
   Result<PauseOrder> set_paused(bool paused) override;
+  FaultReply order_faults(const FaultOrder& order) override;
+  FaultReply end_faults(const std::string& why) override;
+  // What the network has to drop; any thread.
+  const LinkFaults& link_faults() const { return faults_.links(); }
 
  private:
   Instant settle();
@@ -83,9 +90,12 @@ class Control final : public ControlPort {
   using Wish = std::function<void(std::uint64_t token)>;
   SwitchoverReply on_member(Duration timeout, Wish wish);
   void take_backends();
+  // Runs the task there and returns its result; nothing when it does not come to it.
   template <typename T>
   std::optional<T> on_control_thread(std::function<T()> task);
   void renew_status(Instant now);
+  static FaultReply busy_with_faults();
+  void mark_drill(PeerMessage& message) const;
 
   const std::shared_ptr<const Topology> first_;
   const Topology& topology_;  // *first_: for all but services and traffic
@@ -116,6 +126,7 @@ class Control final : public ControlPort {
   bool planned_ = false;                    // it handed over
   std::optional<Instant> without_primary_;  // since when none is known
   Pause logged_pause_;
+  GatewayFaults faults_;
 
   mutable std::mutex status_mutex_;
   mutable std::condition_variable status_renewed_;

@@ -1,4 +1,4 @@
-#include "gateway/control.h"
+#include "gateway/control_call.h"
 #include "region/clock.h"
 #include "region/log.h"
 
@@ -8,7 +8,6 @@ namespace regent {
 
 namespace {
 
-constexpr auto kLoopPatience = std::chrono::seconds(5);
 // Orders of other operators may arrive just between; not that many of them.
 constexpr int kAttempts = 5;
 
@@ -21,21 +20,6 @@ void Control::restore_pause(const PauseRecord& kept) {
   if (kept.pause.paused) {
     log_event(LogLevel::warning, "automatic failover is paused, as before the restart",
               {{"version", std::to_string(kept.pause.version)}});
-  }
-}
-
-// Runs the task there and returns its result; nothing when it does not come to it.
-template <typename T>
-std::optional<T> Control::on_control_thread(std::function<T()> task) {
-  auto promise = std::make_shared<std::promise<T>>();
-  auto result = promise->get_future();
-  const bool queued = loop_.post([promise, run = std::move(task)] { promise->set_value(run()); });
-  promise.reset();  // so that a task that is dropped breaks it
-  if (!queued || result.wait_for(kLoopPatience) != std::future_status::ready) return std::nullopt;
-  try {
-    return result.get();
-  } catch (const std::future_error&) {
-    return std::nullopt;
   }
 }
 

@@ -51,12 +51,13 @@ ProxyLimits proxy_limits(const Topology& topology) {
 // Members are destroyed from the last to the first: whoever calls goes before whom it calls.
 struct Gateway::Parts final : Network::Handler {
   Parts(std::shared_ptr<const Topology> model, GatewayId self, Credentials& credentials,
-        Incarnation incarnation, std::uint64_t seed, std::unique_ptr<PauseStore> pause_store)
+        Incarnation incarnation, std::uint64_t seed, std::unique_ptr<PauseStore> pause_store,
+        FaultSettings faults)
       : first(std::move(model)),
         topology(*first),
         metrics(service_names(topology)),
-        control(first, self, incarnation, seed, route, writes, metrics),
-        network(topology, self, credentials, *this),
+        control(first, self, incarnation, seed, route, writes, metrics, std::move(faults)),
+        network(topology, self, credentials, *this, &control.link_faults()),
         data_plane(topology, self, route, writes, credentials, metrics.requests(),
                    proxy_limits(topology)),
         api(control, [this, &credentials](const GatewayStatus& status) {
@@ -95,6 +96,7 @@ struct Gateway::Parts final : Network::Handler {
     out.route_changed = [this] { data_plane.route_changed(); };
     out.backends = [this] { return data_plane.backend_status(); };
     if (mirror) {
+      out.cut_redis = [this](Instant until) { mirror->cut(until); };
       out.mirror = [this](RouteRecord record) { mirror->update(std::move(record)); };
       out.mirror_state = [this] { return std::optional(mirror->state()); };
     }
@@ -136,7 +138,8 @@ Gateway::~Gateway() = default;
 
 Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const Topology> model,
                                                 GatewayId self, Credentials& credentials,
-                                                const std::string& data) {
+                                                const std::string& data,
+                                                FaultSettings faults) {
   const Topology& topology = *model;
   std::unique_ptr<PauseStore> pause_store;
   if (!data.empty()) {
@@ -151,7 +154,7 @@ Result<std::unique_ptr<Gateway>> Gateway::start(std::shared_ptr<const Topology> 
   std::unique_ptr<Gateway> gateway(new Gateway);
   gateway->parts_ =
       std::make_unique<Parts>(std::move(model), self, credentials, Incarnation{*incarnation}, *seed,
-                              std::move(pause_store));
+                              std::move(pause_store), std::move(faults));
   Parts& parts = *gateway->parts_;
   parts.data_plane.on_backends(
       [&parts](const std::vector<std::uint32_t>&) { parts.control.backends_changed(); });

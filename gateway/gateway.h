@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "gateway/drill/fault_order.h"
 #include "quorum/result.h"
 #include "security/credentials.h"
 #include "topology/topology.h"
@@ -15,10 +16,12 @@ class Gateway {
  public:
   // Everything listens when this returns. `credentials` must outlive the gateway.
   // `data`: the folder for the pause switch; "": a restart forgets it, and asks the other gateways.
+  // `faults`: whether drills may break this gateway's links.
   // Errors: an address that cannot be listened on, and who has it; what PauseStore::open says.
   static Result<std::unique_ptr<Gateway>> start(std::shared_ptr<const Topology> topology,
                                                 GatewayId self, Credentials& credentials,
-                                                const std::string& data);
+                                                const std::string& data,
+                                                FaultSettings faults = {});
   // Reads the topology file again and takes over its services and limits, without dropping a
   // connection, or nothing at all: read_again(), DataPlane::reload(). What came of it is in the
   // log. Not on a thread of the gateway's own; not during stop().

@@ -29,6 +29,7 @@ void HttpSession::on_open() {
     return give_place_to(std::make_unique<Http2Session>(context_, sessions_, *entry_.service,
                                                         std::move(stream_), client_address_));
   }
+  if (stream_->peer()) peer_region = stream_->peer()->region;
   state_ = State::head;
   since_ = context_.tick_now;
 }

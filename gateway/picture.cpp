@@ -56,7 +56,10 @@ std::vector<LinkStatus> links_of(const Topology& topology, GatewayId self, const
     link.topology_match = member.topology_match(id);
     link.quorum_match = member.links().quorum_match(id);
     link.eligible = member.heard_eligible(id, now);
-    if (const Heartbeat* last = member.links().last(id)) link.pause = last->pause;
+    if (const Heartbeat* last = member.links().last(id)) {
+      link.pause = last->pause;
+      if (link.state != link_state_name(LinkState::down)) link.drill = last->drill;
+    }
     links.push_back(std::move(link));
   }
   return links;

@@ -67,6 +67,13 @@ std::optional<std::uint32_t> ProxyContext::find_service(std::string_view name) c
   return std::nullopt;
 }
 
+bool ProxyContext::cut_off_from(std::string_view other) {
+  if (other.empty()) return false;
+  return std::ranges::any_of(route.get().cut, [&](RegionId id) {
+    return topology.region_name(id) == other;
+  });
+}
+
 ErrorContext ProxyContext::error_context() {
   const Route& now_route = route.get();
   ErrorContext error;

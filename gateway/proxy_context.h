@@ -117,6 +117,9 @@ struct ProxyContext {
   }
   // Asks for retries of held requests soon.
   std::function<void()> held_added = [] {};
+  // Whether a drill cuts this gateway off from that region; "": of clients, never.
+  bool cut_off_from(std::string_view other);
+
   // What an error answer says of this gateway; the three flags are the request's.
   ErrorContext error_context();
 

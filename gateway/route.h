@@ -30,6 +30,8 @@ struct Route {
   std::vector<GatewayId> forward_to;
   // Gateways whose link is down: what was sent to them will not be answered.
   std::vector<GatewayId> lost;
+  // Regions that a drill cuts this gateway off from; their gateways are among the lost.
+  std::vector<RegionId> cut;
 
   // Checked for every single write, with a clock read for that write.
   bool serves_writes(Instant now) const { return !draining && now < serve_until; }

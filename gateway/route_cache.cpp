@@ -121,7 +121,9 @@ void RouteCache::run() {
 // Writes the record, or looks whether Redis is alive when there is none. Returns whether the record
 // needs no further attempt.
 bool RouteCache::step(const std::optional<RouteRecord>& record) {
-  Status done = connection_ ? Status(Done{}) : connect();
+  Status done = is_cut()      ? Status(Error{ErrorCode::unavailable, "cut off for a drill"})
+                : connection_ ? Status(Done{})
+                              : connect();
   if (done.ok()) {
     if (record) {
       done = write(*record);
@@ -143,6 +145,19 @@ bool RouteCache::step(const std::optional<RouteRecord>& record) {
     retry_ = std::min(retry_ * 2, kLongestRetry);
   }
   return false;
+}
+
+void RouteCache::cut(Instant until) {
+  {
+    const std::scoped_lock lock(mutex_);
+    cut_until_ = until;
+  }
+  wake_.notify_all();
+}
+
+bool RouteCache::is_cut() const {
+  const std::scoped_lock lock(mutex_);
+  return cut_until_ != Instant::min() && boot_now() < cut_until_;
 }
 
 Status RouteCache::connect() {

@@ -62,12 +62,17 @@ class RouteCache {
   // that Redis did not get yet is dropped. Never blocks. Any thread.
   void update(RouteRecord record);
 
+  // Redis is as good as out of reach until then, for a drill; Instant::min(): not at all. Any
+  // thread.
+  void cut(Instant until);
+
   RouteCacheState state() const;  // any thread
 
  private:
   void run();
   bool step(const std::optional<RouteRecord>& record);
   Status connect();
+  bool is_cut() const;
   Status write(const RouteRecord& record);
   Result<RedisReply> run_script(std::vector<std::string> arguments);
   Status note_verdict(const RouteRecord& record, const RedisReply& reply);
@@ -84,6 +89,7 @@ class RouteCache {
   std::optional<RouteRecord> pending_;
   RouteCacheState state_;
   std::set<std::string> told_;  // reasons logged since it was up last
+  Instant cut_until_ = Instant::min();
   bool stopping_ = false;
 
   // The thread's own.

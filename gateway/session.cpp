@@ -34,6 +34,7 @@ void SessionSet::retire(Session& session) {
 void SessionSet::replace(Session& session, std::unique_ptr<Session> next) {
   const std::size_t place = session.place_;
   CHECK(place < sessions_.size() && sessions_[place].get() == &session);
+  next->peer_region = session.peer_region;
   destroy_later(std::exchange(sessions_[place], std::move(next)));
   sessions_[place]->place_ = place;
 }

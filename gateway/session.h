@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "gateway/request_observer.h"
@@ -24,6 +25,8 @@ class Session {
   // The gateway stops now: end at once, with an answer where one can still be given.
   virtual void cut_off() = 0;
 
+  std::string peer_region;  // of the gateway that it comes from; "": from a client
+
  private:
   friend class SessionSet;
   std::size_t place_ = 0;
@@ -42,7 +45,7 @@ class SessionSet {
   bool reserve(std::size_t limit);
   void add(std::unique_ptr<Session> session);
   void retire(Session& session);
-  // `next` takes the place of a session that is over.
+  // `next` takes the place of a session that is over, and comes from where that came from.
   void replace(Session& session, std::unique_ptr<Session> next);
   std::size_t size() const { return sessions_.size(); }
 

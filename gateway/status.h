@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/drill/fault_order.h"
 #include "quorum/result.h"
 #include "quorum/tree.h"
 #include "quorum/types.h"
@@ -57,6 +58,7 @@ struct LinkStatus {
   bool quorum_match = true;    // all but services and traffic, so its votes count
   bool eligible = false;       // its region could take over through it now
   Pause pause;                 // as that gateway last said
+  std::string drill;           // which it runs, or was told of; "": none
 };
 
 struct BackendStatus {
@@ -92,6 +94,7 @@ struct GatewayStatus {
   Instant lease_end = Instant::min();  // of the primary's lease as known here
   Pause pause;                         // of automatic failover
   bool stopping = false;               // this gateway is about to end
+  FaultsStatus faults;                 // that it makes for a drill
   QuorumStatus quorum;
   std::vector<LinkStatus> links;
   std::vector<ServiceStatus> services;
@@ -129,6 +132,10 @@ class ControlPort {
   // there is one, and in force here. Errors: the disk (ErrorCode::io), nothing has changed then;
   // the control thread does not answer (ErrorCode::unavailable).
   virtual Result<PauseOrder> set_paused(bool paused) = 0;
+
+  // Makes faults for a drill, if the safety rules allow it, and ends them before their time.
+  virtual FaultReply order_faults(const FaultOrder& order) = 0;
+  virtual FaultReply end_faults(const std::string& why) = 0;
 };
 
 }  // namespace regent

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "gateway/drill/faults_json.h"
 #include "gateway/quorum_status.h"
 
 namespace regent {
@@ -47,6 +48,7 @@ Array::Ptr links_json(const std::vector<LinkStatus>& links) {
     object->set("topology_match", link.topology_match);
     object->set("quorum_match", link.quorum_match);
     object->set("eligible", link.eligible);
+    if (!link.drill.empty()) object->set("drill", link.drill);
     array->add(object);
   }
   return array;
@@ -116,6 +118,7 @@ Object::Ptr status_json(const GatewayStatus& status, Instant now) {
   cache->set("state", status.route_cache_state);
   cache->set("epoch", status.route_cache_epoch);
   object->set("route_cache", cache);
+  object->set("faults", faults_json(status.faults, now));
   return object;
 }
 

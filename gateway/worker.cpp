@@ -1,5 +1,6 @@
 #include "gateway/worker.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -76,9 +77,13 @@ void Worker::listen_forward(Poco::Net::StreamSocket listening) {
       });
 }
 
-Status Worker::judge_peer(const Identity& peer) const {
+Status Worker::judge_peer(const Identity& peer) {
   const auto known = policy_.may_connect(peer);
   if (!known) return known.error();
+  const std::vector<RegionId>& cut = context_.route.get().cut;
+  if (std::ranges::count(cut, policy_.region_of(*known)) > 0) {
+    return Error{ErrorCode::refused, "this gateway is cut off from there for a drill"};
+  }
   return Done{};
 }
 
@@ -114,7 +119,10 @@ void Worker::start() {
 void Worker::route_changed() {
   context_.tick_now = boot_now();
   context_.rights.check();
-  sessions_.for_each([this](Session& session) { session.tick(context_.tick_now); });
+  sessions_.for_each([this](Session& session) {
+    if (context_.cut_off_from(session.peer_region)) return session.cut_off();
+    session.tick(context_.tick_now);
+  });
   retry_held(true);
 }
 

@@ -65,7 +65,7 @@ class Worker {
               std::optional<Stream::Tls> tls);
   void accept_tcp(Poco::Net::StreamSocket socket, std::uint32_t service,
                   std::optional<Stream::Tls> tls);
-  Status judge_peer(const Identity& peer) const;
+  Status judge_peer(const Identity& peer);
   void tick();
   void arm_held_timer();
   void retry_held(bool route_changed);

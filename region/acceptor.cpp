@@ -108,6 +108,11 @@ void Acceptor::close(std::uint64_t connection, const Error& reason) {
   if (found != connections_.end()) found->second->channel->close(reason);
 }
 
+std::optional<Endpoint> Acceptor::peer(std::uint64_t connection) const {
+  const auto found = connections_.find(connection);
+  return found == connections_.end() ? std::nullopt : found->second->peer;
+}
+
 Proofs::Carried* Acceptor::carried(std::uint64_t connection) {
   const auto found = connections_.find(connection);
   return found == connections_.end() ? nullptr : &found->second->carried;

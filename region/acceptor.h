@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "region/channel.h"
 #include "region/listener.h"
@@ -45,6 +46,8 @@ class Acceptor {
   bool send(std::uint64_t connection, std::string_view body);
   // Closes the connection, with a line in the log.
   void close(std::uint64_t connection, const Error& reason);
+  // nullopt when the connection is gone.
+  std::optional<Endpoint> peer(std::uint64_t connection) const;
   // nullptr when the connection is gone.
   Proofs::Carried* carried(std::uint64_t connection);
 

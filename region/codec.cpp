@@ -190,6 +190,7 @@ struct Packer {
     to.set_primary(name(from.primary));
     to.set_serving(from.serving);
     to.set_draining(from.draining);
+    to.set_drill(cut(from.drill));
     to.set_lease_left_ns(std::min(span_ns(from.lease_left), span_ns(Codec::kLongestLease)));
     to.set_pause_version(from.pause.version);
     to.set_paused(from.pause.paused);
@@ -338,6 +339,8 @@ struct Unpacker {
     if (!lease_left.ok()) return lease_left.error();
     auto version = text_of(from.version(), "version");
     if (!version.ok()) return version.error();
+    auto drill = text_of(from.drill(), "drill");
+    if (!drill.ok()) return drill.error();
     to.sequence = from.sequence();
     to.heard_sequence = from.heard_sequence();
     to.heard_ago = *heard_ago;
@@ -351,6 +354,7 @@ struct Unpacker {
     to.primary = *primary;
     to.serving = from.serving();
     to.draining = from.draining();
+    to.drill = std::move(drill).value();
     to.lease_left = *lease_left;
     to.pause = {.version = from.pause_version(), .paused = from.paused()};
     to.last_reign = {.epoch = Epoch{from.last_reign().epoch()},

@@ -1,6 +1,7 @@
 #include "region/network.h"
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <random>
 #include <utility>
@@ -32,10 +33,11 @@ constexpr std::uint64_t kDialledBit = std::uint64_t{1} << 63;
 
 struct Network::State : Dialled::Owner, Acceptor::Owner {
   State(const Topology& the_topology, Endpoint self, Credentials& the_credentials,
-        Handler& the_handler)
+        Handler& the_handler, const LinkFaults* the_faults)
       : topology(the_topology),
         credentials(the_credentials),
         handler(the_handler),
+        faults(the_faults),
         policy(topology, self),
         codec(topology),
         proofs(topology, policy, credentials.current()),
@@ -68,14 +70,19 @@ struct Network::State : Dialled::Owner, Acceptor::Owner {
   Status received(const From& from, std::span<const std::byte> body, bool& certificate_missing);
   Status may_say(const Endpoint& peer, const PeerMessage& message) const;
   std::vector<std::string> encode(PeerMessage message, Proofs::Carried& carried) const;
+  // Through the faults of a drill, and then away.
+  void depart(const Endpoint& to, std::function<void()> send);
   void send(const Endpoint& target, PeerMessage message);
   void reply(std::uint64_t connection, PeerMessage message);
+  std::optional<Endpoint> peer_at(std::uint64_t connection) const;
+  bool cut_off(const Endpoint& peer) const;
   void count_sent(const std::string& body);
   void reload();
 
   const Topology& topology;
   Credentials& credentials;
   Handler& handler;
+  const LinkFaults* const faults;
   const PeerPolicy policy;
   const Codec codec;
   EventLoop loop{"network"};
@@ -86,6 +93,7 @@ struct Network::State : Dialled::Owner, Acceptor::Owner {
   std::vector<Endpoint> dialled_order;  // connection number of a dialled one: its place here
   std::unique_ptr<Acceptor> acceptor;
   LogLimiter limiter{kLogRepeat};
+  std::size_t delayed = 0;  // messages held back for a drill
   std::atomic<std::uint64_t> messages_sent = 0;
   std::atomic<std::uint64_t> messages_received = 0;
   std::atomic<std::uint64_t> bytes_sent = 0;
@@ -140,6 +148,7 @@ Status Network::State::received(const From& from, std::span<const std::byte> bod
   const Instant now = boot_now();
   messages_received.fetch_add(1, std::memory_order_relaxed);
   bytes_received.fetch_add(body.size(), std::memory_order_relaxed);
+  if (faults != nullptr && (faults->drops_from(from.region) || cut_off(from.peer))) return Done{};
   auto message = codec.decode(body);
   if (!message.ok()) {
     return Error{ErrorCode::invalid, "malformed message: " + message.error().message};
@@ -190,6 +199,32 @@ void Network::State::count_sent(const std::string& body) {
   bytes_sent.fetch_add(body.size(), std::memory_order_relaxed);
 }
 
+// A node that a drill takes away, from a process that has faults.
+bool Network::State::cut_off(const Endpoint& peer) const {
+  const auto* node = std::get_if<NodeId>(&peer);
+  return node != nullptr && faults->drops_node(*node);
+}
+
+void Network::State::depart(const Endpoint& to, std::function<void()> send) {
+  if (faults == nullptr) return send();
+  const RegionId region = policy.region_of(to);
+  if (faults->drops_to(region) || cut_off(to)) return;
+  const Duration delay = faults->delay_to(region);
+  if (delay == Duration::zero()) return send();
+  if (delayed >= kMaxDelayed) return;
+  ++delayed;
+  loop.after(delay, [this, late = std::move(send)] {
+    --delayed;
+    late();
+  });
+}
+
+// nullopt when the connection is gone.
+std::optional<Endpoint> Network::State::peer_at(std::uint64_t connection) const {
+  if ((connection & kDialledBit) != 0) return dialled_order.at(connection & ~kDialledBit);
+  return acceptor->peer(connection);
+}
+
 void Network::State::send(const Endpoint& target, PeerMessage message) {
   const auto found = dialled.find(target);
   CHECK(found != dialled.end());
@@ -227,8 +262,8 @@ void Network::State::reload() {
 }
 
 Network::Network(const Topology& topology, Endpoint self, Credentials& credentials,
-                 Handler& handler)
-    : state_(std::make_unique<State>(topology, self, credentials, handler)) {}
+                 Handler& handler, const LinkFaults* faults)
+    : state_(std::make_unique<State>(topology, self, credentials, handler, faults)) {}
 
 Network::~Network() {
   stop();
@@ -262,13 +297,19 @@ void Network::stop() {
 
 void Network::send(const Endpoint& target, PeerMessage message) {
   state_->loop.post([state = state_.get(), target, carried = std::move(message)]() mutable {
-    state->send(target, std::move(carried));
+    state->depart(target, [state, target, left = std::move(carried)]() mutable {
+      state->send(target, std::move(left));
+    });
   });
 }
 
 void Network::reply(std::uint64_t connection, PeerMessage message) {
   state_->loop.post([state = state_.get(), connection, carried = std::move(message)]() mutable {
-    state->reply(connection, std::move(carried));
+    const auto to = state->peer_at(connection);
+    if (!to) return;
+    state->depart(*to, [state, connection, left = std::move(carried)]() mutable {
+      state->reply(connection, std::move(left));
+    });
   });
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "quorum/result.h"
+#include "region/link_faults.h"
 #include "region/peer_message.h"
 #include "region/peer_policy.h"
 #include "security/credentials.h"
@@ -33,6 +34,7 @@ class Network {
  public:
   static constexpr std::size_t kMaxHandshakes = 64;  // accepted, not yet known who it is
   static constexpr std::size_t kMaxFromOnePeer = 4;  // accepted, of one identity; oldest goes
+  static constexpr std::size_t kMaxDelayed = 10'000;  // messages a drill holds back; more are lost
 
   // Called on the network's own thread; must not block, must not call stop().
   class Handler {
@@ -52,8 +54,10 @@ class Network {
     std::uint64_t bytes_received = 0;
   };
 
-  // All three must outlive this object.
-  Network(const Topology& topology, Endpoint self, Credentials& credentials, Handler& handler);
+  // All must outlive this object. `faults`: what drills cut and delay; null: nothing. They hold for
+  // messages, in the stated direction; connections are opened as ever, and carry nothing.
+  Network(const Topology& topology, Endpoint self, Credentials& credentials, Handler& handler,
+          const LinkFaults* faults = nullptr);
   ~Network();
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;

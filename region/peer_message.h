@@ -44,6 +44,7 @@ struct Heartbeat {
   bool draining = false;  // the sender is about to end: it stands no more, and serves not for long
   Pause pause;
   Reign last_reign;  // while paused: which failover is not to happen
+  std::string drill;  // whose faults the sender runs, or has been told of; "": none
 };
 
 // A gateway's question on its way to a node: from gateway to gateway, and from gateway to node.

@@ -11,8 +11,22 @@
 namespace regent::cli {
 namespace {
 
-int run_gateway(const ProcessOptions& options) {
+struct GatewayOptions : ProcessOptions {
+  bool allow_faults = false;
+  std::string faults_window;
+};
+
+int run_gateway(const GatewayOptions& options) {
   ProcessSignals signals;  // before any thread
+  FaultSettings faults{options.allow_faults, std::nullopt};
+  if (!options.faults_window.empty()) {
+    const auto window = parse_fault_window(options.faults_window);
+    if (!window.ok()) {
+      std::cerr << "regent gateway: --faults-window: " << window.error().message << "\n";
+      return kUsage;
+    }
+    faults.window = *window;
+  }
   auto loaded = load_or_report(options.topology_file);
   if (!loaded) return kBadTopology;
   const auto topology = std::make_shared<const Topology>(std::move(*loaded));
@@ -34,7 +48,7 @@ int run_gateway(const ProcessOptions& options) {
     std::cerr << "regent gateway: " << credentials.error().message << "\n";
     return kError;
   }
-  const auto gateway = Gateway::start(topology, *self, **credentials, options.data);
+  const auto gateway = Gateway::start(topology, *self, **credentials, options.data, faults);
   if (!gateway) {
     std::cerr << "regent gateway: " << gateway.error().message << "\n";
     return kError;
@@ -60,10 +74,14 @@ int run_gateway(const ProcessOptions& options) {
 }  // namespace
 
 void add_gateway_command(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<ProcessOptions>();
+  auto options = std::make_shared<GatewayOptions>();
   auto* command = app.add_subcommand(
       "gateway", "Run a gateway: adds up votes, stands for election, routes client traffic");
   add_process_options(*command, *options, false);
+  command->add_flag("--allow-faults", options->allow_faults,
+                    "Let an operator cut this gateway's links for drills");
+  command->add_option("--faults-window", options->faults_window,
+                      "When: 09:00-17:00 or 'mon-fri 09:00-17:00', in UTC; default: at any time");
   command->callback([options, &exit_code] { exit_code = run_gateway(*options); });
 }
 

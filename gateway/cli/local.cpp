@@ -18,6 +18,7 @@ struct LocalOptions {
   std::string topology;
   std::string certs;
   std::string data;
+  bool allow_faults = false;
 };
 
 // One process of the topology: `regent KIND ...` with a data folder of its own.
@@ -50,6 +51,7 @@ std::vector<ChildSpec> children(const LocalOptions& options, const Topology& top
   for (const TopologyGateway& gateway : topology.gateways) {
     specs.push_back(
         child(options, "gateway", topology.region_name(gateway.region), gateway.name, log_options));
+    if (options.allow_faults) specs.back().arguments.emplace_back("--allow-faults");
   }
   return specs;
 }
@@ -98,6 +100,8 @@ void add_local_command(CLI::App& app, int& exit_code) {
       ->add_option("--data", options->data,
                    "Folder for the processes' data: each gets REGION.NAME in it")
       ->required();
+  command->add_flag("--allow-faults", options->allow_faults,
+                    "Let an operator cut the gateways' links for drills");
   command->callback([options, &app, &exit_code] {
     const auto text_of = [&](const std::string& option) {
       const auto* found = app.get_option_no_throw(option);

@@ -92,6 +92,45 @@ Mood outcome_mood(const std::string& outcome) {
   return outcome == "won" ? Mood::good : outcome == "lost" ? Mood::bad : Mood::unsure;
 }
 
+std::string joined(const Object& object, const std::string& key) {
+  std::string text;
+  const Array::Ptr array = object.getArray(key);
+  for (unsigned i = 0; !array.isNull() && i < array->size(); ++i) {
+    text += (text.empty() ? "" : ",") + array->getElement<std::string>(i);
+  }
+  return text;
+}
+
+// What the gateway breaks for a drill, and what others are said to.
+std::string faults_text(const Painter& painter, const Object& status) {
+  std::string out;
+  const Object::Ptr faults = status.getObject("faults");
+  if (!faults.isNull() && faults->optValue("running", false)) {
+    const std::string drill = text_at(*faults, "drill");
+    std::string what;
+    for (const auto& [key, word] : {std::pair("drop_to", "nothing goes to "),
+                                    std::pair("drop_from", "nothing comes from "),
+                                    std::pair("delay_to", "late to "),
+                                    std::pair("drop_nodes", "no node ")}) {
+      const std::string regions = joined(*faults, key);
+      if (!regions.empty()) what += std::string(what.empty() ? ": " : "; ") + word + regions;
+    }
+    if (faults->optValue("drop_redis", false)) {
+      what += std::string(what.empty() ? ": " : "; ") + "no Redis";
+    }
+    out += "\n" + painter.paint((drill.empty() ? "faults are made here" : "drill " + drill) + what,
+                                Mood::unsure) +
+           ", ends in " + milliseconds(*faults, "ends_in_ms");
+  }
+  for_each(status, "links", [&](const Object& link) {
+    const std::string drill = text_at(link, "drill");
+    if (drill.empty()) return;
+    out += "\n" + painter.paint("drill " + drill, Mood::unsure) + " runs at " +
+           text_at(link, "region") + "." + text_at(link, "gateway");
+  });
+  return out;
+}
+
 std::string headline(const Painter& painter, const Object& status, const std::string& source) {
   const std::string primary = text_at(status, "primary");
   std::string out = painter.bold(text_at(status, "cluster")) + ": ";
@@ -106,8 +145,8 @@ std::string headline(const Painter& painter, const Object& status, const std::st
   if (status.optValue("paused", false)) {
     out += ", " + painter.paint("automatic failover is paused", Mood::unsure);
   }
-  return out + "\nanswered by " + source + ", which is " + text_at(status, "role") + ", version " +
-         text_at(status, "version") + "\n";
+  return out + faults_text(painter, status) + "\nanswered by " + source + ", which is " +
+         text_at(status, "role") + ", version " + text_at(status, "version") + "\n";
 }
 
 std::string quorum_line(const Painter& painter, const Object& quorum) {

@@ -42,7 +42,8 @@ auto fields(const Heartbeat& h) {
   return std::tuple_cat(std::tie(h.sequence, h.heard_sequence, h.heard_ago, h.incarnation,
                                  h.version, h.topology_version, h.topology_hash, h.quorum_hash,
                                  h.region_quorate, h.eligible, h.healthy_backends, h.epoch,
-                                 h.primary, h.serving, h.lease_left, h.draining, h.pause),
+                                 h.primary, h.serving, h.lease_left, h.draining, h.pause,
+                                 h.drill),
                         std::make_tuple(last_reign));
 }
 auto fields(const RoundMessage& r) {

@@ -103,6 +103,32 @@ SwitchoverReply FakeControl::switchover(const std::string& to, Duration timeout)
   return action(to, timeout);
 }
 
+FaultReply FakeControl::order_faults(const FaultOrder& order) {
+  std::function<FaultReply(const FaultOrder&)> action;
+  {
+    std::scoped_lock lock(mutex_);
+    action = faults_;
+  }
+  if (action) return action(order);
+  return {FaultReply::Kind::done, "", "", {true, true, order, boot_now() + order.length, ""}};
+}
+
+FaultReply FakeControl::end_faults(const std::string& why) {
+  std::scoped_lock lock(mutex_);
+  ++fault_ends_;
+  return {FaultReply::Kind::done, "", "", {true, false, {}, Instant::min(), why}};
+}
+
+void FakeControl::on_faults(std::function<FaultReply(const FaultOrder&)> action) {
+  std::scoped_lock lock(mutex_);
+  faults_ = std::move(action);
+}
+
+int FakeControl::fault_ends() const {
+  std::scoped_lock lock(mutex_);
+  return fault_ends_;
+}
+
 void FakeControl::show(GatewayStatus status) {
   std::scoped_lock lock(mutex_);
   status_ = std::move(status);

@@ -30,12 +30,18 @@ class FakeControl : public ControlPort {
   SwitchoverReply switchover(const std::string& to, Duration timeout) override;
   Result<PauseOrder> set_paused(bool paused) override;
 
+  FaultReply order_faults(const FaultOrder& order) override;
+  FaultReply end_faults(const std::string& why) override;
+
   void show(GatewayStatus status);
   void on_switchover(std::function<SwitchoverReply(const std::string&, Duration)> action);
   int switchovers() const;
   // What becomes of a pause or resume; it may call show(). By default the switch moves on.
   void on_set_paused(std::function<Result<PauseOrder>(bool)> action);
   int pause_orders() const;
+  // What becomes of an order of faults; by default it runs.
+  void on_faults(std::function<FaultReply(const FaultOrder&)> action);
+  int fault_ends() const;
 
  private:
   mutable std::mutex mutex_;
@@ -44,6 +50,8 @@ class FakeControl : public ControlPort {
   int switchovers_ = 0;
   std::function<Result<PauseOrder>(bool)> set_paused_;
   int pause_orders_ = 0;
+  std::function<FaultReply(const FaultOrder&)> faults_;
+  int fault_ends_ = 0;
 };
 
 // A certificate folder as `regent certs create` lays it out, removed at the end.

@@ -62,7 +62,8 @@ class CodecTest : public testing::Test {
             .draining = true,
             .pause = {.version = 6, .paused = true},
             .last_reign = {
-                .epoch = Epoch{8}, .handed_over = true, .region = region_id(topology, "us-east")}};
+                .epoch = Epoch{8}, .handed_over = true, .region = region_id(topology, "us-east")},
+            .drill = "loss-1"};
   }
 
   std::vector<PeerMessage> one_of_each() const {
@@ -116,6 +117,7 @@ TEST_F(CodecTest, HeartbeatKeepsItsFields) {
   EXPECT_EQ(back.topology_hash, sent.topology_hash);
   EXPECT_EQ(back.quorum_hash, sent.quorum_hash);
   EXPECT_EQ(back.draining, sent.draining);
+  EXPECT_EQ(back.drill, sent.drill);
   EXPECT_EQ(back.region_quorate, sent.region_quorate);
   EXPECT_EQ(back.eligible, sent.eligible);
   EXPECT_EQ(back.healthy_backends, sent.healthy_backends);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "region/channel.h"
+#include "region/clock.h"
 #include "region/codec.h"
 #include "region/resolver.h"
 #include "security/certificate_folder.h"
@@ -70,6 +71,60 @@ TEST_F(NetworkTest, GatewaysTalkAndAnswerOnTheConnectionOfTheRequest) {
   EXPECT_EQ(one->network.counters().messages_sent, 1U);
   EXPECT_EQ(one->network.counters().messages_received, 1U);
   EXPECT_GT(one->network.counters().bytes_sent, 0U);
+}
+
+TEST_F(NetworkTest, ACutDropsWhatCrossesItInItsDirection) {
+  LinkFaults faults(topology);
+  TestProcess one(topology, east1, certificates, std::nullopt, {}, &faults);
+  const auto two = start(west);
+  ASSERT_TRUE(one.wait_connected(west));
+  ASSERT_TRUE(two->wait_connected(east1));
+  const RegionId region = test::region_id(topology, "us-west");
+  const auto wish = [&](std::uint64_t id) { return SwitchoverRequest{id, region, {}}; };
+  const auto last = [](TestProcess& at) {
+    return std::get<SwitchoverRequest>(at.messages().back().second).id;
+  };
+  faults.cut_to(region, boot_now() + std::chrono::minutes(1));
+  one.network.send(west, wish(1));
+  two->network.send(east1, wish(2));
+  ASSERT_TRUE(one.wait_messages(1)) << "the other direction is whole";
+  faults.heal();
+  faults.cut_from(region, boot_now() + std::chrono::minutes(1));
+  one.network.send(west, wish(3));
+  ASSERT_TRUE(two->wait_messages(1));
+  EXPECT_EQ(last(*two), 3U);
+  two->network.send(east1, wish(4));
+  const Instant limit = boot_now() + std::chrono::seconds(10);
+  while (one.network.counters().messages_received < 2 && boot_now() < limit) {
+    std::this_thread::yield();
+  }
+  ASSERT_EQ(one.network.counters().messages_received, 2U) << "it has come, and is dropped";
+  faults.heal();
+  two->network.send(east1, wish(7));
+  ASSERT_TRUE(one.wait_messages(2));
+  EXPECT_EQ(last(one), 7U);
+}
+
+TEST_F(NetworkTest, FaultsEndAtTheirInstant) {
+  LinkFaults faults(topology);
+  const RegionId region = test::region_id(topology, "us-west");
+  const RegionId other = test::region_id(topology, "us-east");
+  faults.cut_to(region, boot_now() + std::chrono::minutes(1));
+  EXPECT_TRUE(faults.drops_to(region));
+  EXPECT_FALSE(faults.drops_from(region));
+  EXPECT_FALSE(faults.drops_to(other));
+  EXPECT_TRUE(faults.cuts(region));
+  faults.cut_to(region, boot_now());
+  EXPECT_FALSE(faults.drops_to(region)) << "it is over, though nobody has ended it";
+  faults.cut_node(node, boot_now() + std::chrono::minutes(1));
+  EXPECT_TRUE(faults.drops_node(node));
+  EXPECT_FALSE(faults.drops_node(west_node));
+  faults.delay_to(other, std::chrono::seconds(1), boot_now() + std::chrono::minutes(1));
+  EXPECT_EQ(faults.delay_to(other), std::chrono::seconds(1));
+  EXPECT_EQ(faults.delay_to(region), Duration::zero());
+  faults.heal();
+  EXPECT_FALSE(faults.drops_node(node));
+  EXPECT_EQ(faults.delay_to(other), Duration::zero());
 }
 
 TEST_F(NetworkTest, ConnectsAgainWhenThePeerWasRestarted) {

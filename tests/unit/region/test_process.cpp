@@ -6,11 +6,11 @@
 namespace regent::test {
 
 TestProcess::TestProcess(const Topology& topology, Endpoint self_, const Certificates& certificates,
-                         std::optional<Identity> shown, Respond respond)
+                         std::optional<Identity> shown, Respond respond, const LinkFaults* faults)
     : self(self_),
       credentials(
           certificates.load(shown.value_or(PeerPolicy(topology, self_).identity_of(self_)))),
-      network(topology, self_, *credentials, *this),
+      network(topology, self_, *credentials, *this, faults),
       started(Done{}),
       respond_(std::move(respond)) {
   started = network.start();

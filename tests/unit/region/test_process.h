@@ -18,7 +18,8 @@ class TestProcess : private Network::Handler {
 
   // Shows the certificate of `shown`, which is normally its own.
   TestProcess(const Topology& topology, Endpoint self, const Certificates& certificates,
-              std::optional<Identity> shown = std::nullopt, Respond respond = {});
+              std::optional<Identity> shown = std::nullopt, Respond respond = {},
+              const LinkFaults* faults = nullptr);
   ~TestProcess() override { network.stop(); }
 
   [[nodiscard]] bool wait_connected(const Endpoint& target);

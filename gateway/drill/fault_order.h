@@ -1,0 +1,79 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "quorum/result.h"
+#include "quorum/types.h"
+#include "topology/topology.h"
+
+// What an operator may ask a gateway to break for a drill, and what becomes of it.
+namespace regent {
+
+// Faults end by themselves after at most this.
+inline constexpr Duration kLongestFaults = std::chrono::minutes(10);
+inline constexpr Duration kLongestDelay = std::chrono::seconds(5);
+inline constexpr std::size_t kMaxDrillName = 64;
+
+struct FaultOrder {
+  std::vector<std::string> drop_to;    // regions; messages to them are lost,
+  std::vector<std::string> drop_from;  // messages from them are,
+  std::vector<std::string> delay_to;   // messages to them are late by `delay`
+  Duration delay{};
+  std::vector<std::string> drop_nodes;  // of the gateway's own region: as good as gone
+  bool drop_redis = false;
+  Duration length{};  // up to kLongestFaults
+  // Whose they are. With nothing to break the order only announces the drill: it checks that it may
+  // begin, and keeps others away for its length. "": a fault outside of any drill.
+  std::string drill;
+  std::optional<std::uint64_t> min_margin;  // of the quorum; below it everything ends at once
+
+  bool breaks_links() const { return !drop_to.empty() || !drop_from.empty() || !delay_to.empty(); }
+  bool breaks_anything() const { return breaks_links() || drop_redis || !drop_nodes.empty(); }
+};
+
+// From the body of POST /v1/faults. Errors say what is wrong with it and what would be right.
+Result<FaultOrder> parse_fault_order(const std::string& body);
+
+// When faults may be ordered at all: on these days, between these minutes of the day, in UTC. One
+// whose end is not after its beginning goes on past midnight, and counts to the day it began.
+struct FaultWindow {
+  std::uint8_t first_day = 0;  // 0: Sunday
+  std::uint8_t last_day = 6;   // may be before the first: sat-mon
+  std::uint32_t from_minute = 0;
+  std::uint32_t until_minute = 24 * 60;
+
+  bool open_at(std::chrono::system_clock::time_point when) const;
+  std::string text() const;  // "mon-fri 09:00-17:00 UTC"
+};
+
+// "09:00-17:00" or "mon-fri 09:00-17:00", as after --faults-window.
+Result<FaultWindow> parse_fault_window(const std::string& text);
+
+// How a gateway was started.
+struct FaultSettings {
+  bool allowed = false;
+  std::optional<FaultWindow> window;  // none: at any time
+};
+
+// What runs, for people and programs.
+struct FaultsStatus {
+  bool allowed = false;
+  bool running = false;  // a drill or a fault; the rest says nothing otherwise
+  FaultOrder order;
+  Instant until = Instant::min();
+  std::string last_end;  // why the last ones ended; "": there were none
+};
+
+struct FaultReply {
+  enum class Kind : std::uint8_t { done, not_allowed, unknown_name, refused, unavailable };
+  Kind outcome = Kind::done;
+  std::string rule;     // which safety rule refused
+  std::string message;  // in words; what ended, or why not
+  FaultsStatus faults;  // when done
+};
+
+}  // namespace regent

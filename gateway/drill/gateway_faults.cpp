@@ -1,0 +1,138 @@
+#include "gateway/drill/gateway_faults.h"
+
+#include <algorithm>
+
+#include "region/log.h"
+
+namespace regent {
+namespace {
+
+// Of a fault outside of any drill, in the heartbeats.
+constexpr const char* kNameless = "unnamed";
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+std::string seconds_text(Duration span) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(span).count());
+}
+
+FaultReply refused(FaultReply::Kind outcome, std::string rule, std::string message) {
+  return {outcome, std::move(rule), std::move(message), {}};
+}
+
+}  // namespace
+
+FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
+  using Kind = FaultReply::Kind;
+  if (!settings_.allowed) {
+    return refused(Kind::not_allowed, "", "this gateway was started without --allow-faults");
+  }
+  const RegionId own = *topology_.find_region(scene.status.region);
+  if (const std::string unknown = unknown_name(order, own); !unknown.empty()) {
+    return refused(Kind::unknown_name, "", "the topology has no " + unknown);
+  }
+  watch(scene.status, scene.now);
+  scene.running = status();
+  if (auto refusal = judge_faults(topology_, settings_, order, scene)) {
+    log_event(LogLevel::warning, "faults refused",
+              {{"drill", order.drill}, {"rule", refusal->rule}, {"reason", refusal->message}});
+    return refused(Kind::refused, refusal->rule, refusal->message);
+  }
+  links_.heal();
+  running_ = true;
+  order_ = order;
+  drill_ = order.drill.empty() ? kNameless : order.drill;
+  until_ = scene.now + order.length;
+  watches_margin_ = remainder_of(topology_, order, scene).with_self;
+  make(order, own);
+  log_event(LogLevel::warning, order.breaks_anything() ? "faults begin" : "drill announced",
+            {{"drill", drill_},
+             {"drop_to", joined(order.drop_to)},
+             {"drop_from", joined(order.drop_from)},
+             {"delay_to", joined(order.delay_to)},
+             {"drop_nodes", joined(order.drop_nodes)},
+             {"drop_redis", order.drop_redis ? "true" : "false"},
+             {"seconds", seconds_text(order.length)}});
+  return {Kind::done, "", "", status()};
+}
+
+std::string GatewayFaults::unknown_name(const FaultOrder& order, RegionId own) const {
+  for (const auto* list : {&order.drop_to, &order.drop_from, &order.delay_to}) {
+    for (const std::string& name : *list) {
+      if (!topology_.find_region(name)) return "region '" + name + "'";
+    }
+  }
+  for (const std::string& name : order.drop_nodes) {
+    if (!topology_.find_node(own, name)) {
+      return "node '" + name + "' in region " + topology_.region_name(own);
+    }
+  }
+  return "";
+}
+
+void GatewayFaults::make(const FaultOrder& order, RegionId own) {
+  for (const std::string& name : order.drop_to) links_.cut_to(*topology_.find_region(name), until_);
+  for (const std::string& name : order.drop_from) {
+    links_.cut_from(*topology_.find_region(name), until_);
+  }
+  for (const std::string& name : order.delay_to) {
+    links_.delay_to(*topology_.find_region(name), order.delay, until_);
+  }
+  for (const std::string& name : order.drop_nodes) {
+    links_.cut_node(*topology_.find_node(own, name), until_);
+  }
+  cut_redis_(order.drop_redis ? until_ : Instant::min());
+}
+
+FaultReply GatewayFaults::end(const std::string& why) {
+  if (!settings_.allowed) {
+    return refused(FaultReply::Kind::not_allowed, "",
+                   "this gateway was started without --allow-faults");
+  }
+  const std::string message = running_ ? "drill " + drill_ + " is ended here" : "nothing ran here";
+  if (running_) stop(why);
+  return {FaultReply::Kind::done, "", message, status()};
+}
+
+void GatewayFaults::stop(const std::string& why) {
+  links_.heal();
+  cut_redis_(Instant::min());
+  log_event(LogLevel::warning, "faults end", {{"drill", drill_}, {"reason", why}});
+  running_ = false;
+  drill_.clear();
+  last_end_ = why;
+}
+
+void GatewayFaults::watch(const GatewayStatus& status, Instant now) {
+  if (!running_) return;
+  if (now >= until_) return stop("their time is over");
+  if (!watches_margin_ || !order_.breaks_anything()) return;
+  const auto minimum = static_cast<std::int64_t>(order_.min_margin.value_or(0));
+  if (status.quorum.margin >= minimum) return;
+  stop("the quorum's margin fell to " + std::to_string(status.quorum.margin) + ", below " +
+       std::to_string(minimum));
+}
+
+FaultsStatus GatewayFaults::status() const {
+  return {settings_.allowed, running_, running_ ? order_ : FaultOrder{},
+          running_ ? until_ : Instant::min(), last_end_};
+}
+
+void GatewayFaults::apply_to(Route& route) const {
+  if (!running_ || !order_.breaks_links()) return;
+  for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
+    const RegionId region{i};
+    if (!links_.cuts(region)) continue;
+    route.cut.push_back(region);
+    for (const GatewayId gateway : topology_.region(region).gateways) {
+      std::erase(route.forward_to, gateway);
+      if (std::ranges::count(route.lost, gateway) == 0) route.lost.push_back(gateway);
+    }
+  }
+}
+
+}  // namespace regent
