@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   regent::cli::add_route_command(app, exit_code);
   regent::cli::add_switchover_command(app, exit_code);
   regent::cli::add_pause_commands(app, exit_code);
+  regent::cli::add_drill_command(app, exit_code);
   regent::cli::add_version_command(app, exit_code);
   try {
     app.parse(argc, argv);

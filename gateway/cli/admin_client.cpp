@@ -251,6 +251,11 @@ Result<AdminAnswer> AdminClient::post(const Address& gateway, const std::string&
   return ask(gateway, "POST", path, body, timeout);
 }
 
+Result<AdminAnswer> AdminClient::remove(const Address& gateway, const std::string& path,
+                                        Duration timeout) {
+  return ask(gateway, "DELETE", path, "", timeout);
+}
+
 Result<AdminAnswer> AdminClient::ask(const Address& gateway, const std::string& method,
                                      const std::string& path, const std::string& body,
                                      Duration timeout) {

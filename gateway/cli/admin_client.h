@@ -61,6 +61,8 @@ class AdminClient {
   // Asks this one gateway, once. ErrorCode::timed_out: no answer within `timeout`.
   Result<AdminAnswer> post(const Address& gateway, const std::string& path, const std::string& body,
                            Duration timeout);
+  // The same for DELETE, which has no body.
+  Result<AdminAnswer> remove(const Address& gateway, const std::string& path, Duration timeout);
 
  private:
   AdminClient() = default;

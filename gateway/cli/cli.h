@@ -29,6 +29,7 @@ void add_status_command(CLI::App& app, int& exit_code);
 void add_route_command(CLI::App& app, int& exit_code);
 void add_switchover_command(CLI::App& app, int& exit_code);
 void add_pause_commands(CLI::App& app, int& exit_code);  // pause and resume
+void add_drill_command(CLI::App& app, int& exit_code);
 void add_version_command(CLI::App& app, int& exit_code);
 
 }  // namespace regent::cli

@@ -1,0 +1,308 @@
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "gateway/cli/admin_client.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/drill_probe.h"
+#include "gateway/cli/drill_rehearse.h"
+#include "gateway/cli/drill_run.h"
+#include "gateway/drill/drill_plan.h"
+#include "gateway/drill/drill_report.h"
+#include "topology/analysis.h"
+#include "topology/load.h"
+
+namespace regent::cli {
+namespace {
+
+constexpr Duration kEndLimit = std::chrono::seconds(5);
+
+struct DrillOptions {
+  ClientOptions client;
+  std::string file;
+  std::string folder = "deploy/drills";
+  std::string out = "drill-reports";
+  std::string id;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+
+std::optional<Topology> topology_of(const DrillOptions& options, int& exit_code) {
+  if (options.client.topology.empty()) {
+    complain("drill", "give --topology FILE (or set REGENT_TOPOLOGY)");
+    exit_code = kUsage;
+    return std::nullopt;
+  }
+  LoadedTopology loaded = load_topology(options.client.topology);
+  for (const Finding& error : loaded.errors) std::cerr << error.message() << "\n";
+  if (loaded.errors.empty()) return std::move(loaded.topology);
+  exit_code = kBadTopology;
+  return std::nullopt;
+}
+
+std::optional<Drill> drill_of(const DrillOptions& options, const Topology& topology) {
+  LoadedDrill loaded = load_drill(options.file, &topology);
+  for (const Finding& error : loaded.errors) std::cerr << error.message() << "\n";
+  if (!loaded.errors.empty()) return std::nullopt;
+  if (const Status probe = DrillProbes::check(topology, loaded.drill.probe); !probe.ok()) {
+    complain("drill", options.file + ": probe: " + probe.error().message);
+    return std::nullopt;
+  }
+  return std::move(loaded.drill);
+}
+
+// Binds the drill and holds it against the rules, as if all were well.
+std::optional<Drill> bound_safely(const Drill& drill, const Topology& topology, RegionId primary,
+                                  int& exit_code) {
+  auto bound = bind_drill(drill, topology, primary);
+  if (!bound.ok()) {
+    complain("drill", bound.error().message);
+    exit_code = kRefused;
+    return std::nullopt;
+  }
+  const std::vector<std::string> problems = unsafe_steps(*bound, topology, primary);
+  for (const std::string& problem : problems) complain("drill", problem);
+  if (problems.empty()) return *std::move(bound);
+  exit_code = kRefused;
+  return std::nullopt;
+}
+
+int check(const DrillOptions& options) {
+  int exit_code = kDone;
+  const auto topology = topology_of(options, exit_code);
+  if (!topology) return exit_code;
+  const auto drill = drill_of(options, *topology);
+  if (!drill) return kBadTopology;
+  const std::vector<RegionId> order = standing_order(*topology);
+  const auto bound = bound_safely(*drill, *topology, order.front(), exit_code);
+  if (!bound) return exit_code;
+  std::cout << drill->name << " is valid, and safe on this topology while all is well. With "
+            << topology->region_name(order.front()) << " as primary it does this:\n";
+  for (const DrillStep& step : bound->steps) std::cout << "  " << step_text(step) << "\n";
+  return kDone;
+}
+
+int list(const DrillOptions& options) {
+  std::error_code problem;
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(options.folder, problem)) {
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path().string());
+  }
+  if (problem) {
+    complain("drill list", options.folder + ": " + problem.message());
+    return kError;
+  }
+  std::ranges::sort(files);
+  int exit_code = kDone;
+  for (const std::string& file : files) {
+    const LoadedDrill loaded = load_drill(file, nullptr);
+    for (const Finding& error : loaded.errors) std::cerr << error.message() << "\n";
+    if (!loaded.errors.empty()) {
+      exit_code = kBadTopology;
+      continue;
+    }
+    std::cout << file << ": " << loaded.drill.name
+              << (loaded.drill.about.empty() ? "" : ": " + loaded.drill.about) << "\n";
+  }
+  return exit_code;
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::stringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::vector<EarlierRun> earlier_runs(const std::string& folder, const std::string& drill) {
+  std::vector<EarlierRun> runs;
+  std::error_code problem;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
+    if (entry.path().extension() != ".json") continue;
+    if (auto run = earlier_run(read_file(entry.path()), drill)) runs.push_back(*std::move(run));
+  }
+  std::ranges::sort(runs, {}, &EarlierRun::id);
+  return runs;
+}
+
+bool write_reports(const std::string& folder, const DrillRecord& record,
+                   const DrillVerdict& verdict) {
+  std::error_code problem;
+  std::filesystem::create_directories(folder, problem);
+  const auto earlier = earlier_runs(folder, record.drill.name);
+  const std::string stem = folder + "/" + record.id;
+  for (const auto& [name, text] :
+       {std::pair(stem + ".json", report_json(record, verdict)),
+        std::pair(stem + ".xml", report_junit(record, verdict)),
+        std::pair(stem + ".html", report_page(record, verdict, earlier))}) {
+    std::ofstream stream(name, std::ios::binary);
+    stream << text << std::flush;
+    if (stream) continue;
+    complain("drill run", "cannot write " + name);
+    return false;
+  }
+  std::cout << "report: " << stem << ".html (and .json, .xml)\n";
+  return true;
+}
+
+// What the drill needs, as a gateway of the primary sees the cluster.
+std::optional<std::string> missing_need(const Drill& drill, const Topology& topology,
+                                        const Poco::JSON::Object& status) {
+  std::vector<std::string> ready;
+  if (const auto primary = topology.find_region(status.getValue<std::string>("primary"))) {
+    ready.push_back(topology.region_name(*primary));
+  }
+  const auto links = status.getArray("links");
+  for (unsigned i = 0; !links.isNull() && i < links->size(); ++i) {
+    const auto link = links->getObject(i);
+    const auto region = link->getValue<std::string>("region");
+    if (link->optValue("eligible", false) && std::ranges::count(ready, region) == 0) {
+      ready.push_back(region);
+    }
+  }
+  if (ready.size() < drill.needs_regions) {
+    return std::to_string(ready.size()) + " regions are ready to lead, and it needs " +
+           std::to_string(drill.needs_regions);
+  }
+  const auto margin = status.getObject("quorum")->getValue<std::int64_t>("margin");
+  if (margin >= static_cast<std::int64_t>(drill.needs_margin)) return std::nullopt;
+  return "the quorum has " + std::to_string(margin) + " to spare, and it needs " +
+         std::to_string(drill.needs_margin);
+}
+
+int carry_out(const DrillOptions& options, const Topology& topology, Drill drill,
+              AdminClient& client) {
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  DrillRun run(topology, std::move(drill), client, options.client.certs, interrupted,
+               [](double at, const std::string& line) {
+                 std::printf("%7.2f s  %s\n", at, line.c_str());
+                 std::fflush(stdout);
+               });
+  if (const auto failure = run.run()) {
+    complain("drill run", failure->message);
+    return failure->exit_code;
+  }
+  const DrillVerdict verdict = judge_drill(run.record());
+  std::cout << verdict_text(run.record(), verdict);
+  const bool written = write_reports(options.out, run.record(), verdict);
+  if (run.refused()) return kRefused;
+  return verdict.passed && written ? kDone : kError;
+}
+
+int run(const DrillOptions& options) {
+  int exit_code = kDone;
+  const auto topology = topology_of(options, exit_code);
+  if (!topology) return exit_code;
+  const auto drill = drill_of(options, *topology);
+  if (!drill) return kBadTopology;
+  auto made = AdminClient::make(options.client, true);
+  if (const auto* error = std::get_if<ClientError>(&made)) {
+    complain("drill run", error->message);
+    return error->exit_code;
+  }
+  auto& client = std::get<AdminClient>(made);
+  // One of the primary's own, whose links show whether the other regions are ready.
+  const auto status = client.get("/v1/status", [](const AdminAnswer& answer) {
+    return shows_primary(answer) && answer.body->getValue<std::string>("primary") ==
+                                        answer.body->getValue<std::string>("region");
+  });
+  if (!status.ok() || !shows_primary(*status)) {
+    complain("drill run", status.ok() ? "no primary is known" : status.error().message);
+    return status.ok() ? kNoQuorum : kError;
+  }
+  const auto primary = topology->find_region(status->body->getValue<std::string>("primary"));
+  if (!primary) {
+    complain("drill run", "the cluster runs under another topology");
+    return kBadTopology;
+  }
+  auto bound = bound_safely(*drill, *topology, *primary, exit_code);
+  if (!bound) return exit_code;
+  if (const auto missing = missing_need(*drill, *topology, *status->body)) {
+    complain("drill run", *missing);
+    return kRefused;
+  }
+  return carry_out(options, *topology, *std::move(bound), client);
+}
+
+// Ends whatever drill runs, at every gateway. Whoever runs it sees that and stops.
+int end_drill(const DrillOptions& options) {
+  int exit_code = kDone;
+  const auto topology = topology_of(options, exit_code);
+  if (!topology) return exit_code;
+  auto made = AdminClient::make(options.client, true);
+  if (const auto* error = std::get_if<ClientError>(&made)) {
+    complain("drill abort", error->message);
+    return error->exit_code;
+  }
+  auto& client = std::get<AdminClient>(made);
+  for (const TopologyGateway& gateway : topology->gateways) {
+    const Address address{gateway.host, gateway.admin_port};
+    const auto answer = client.remove(address, "/v1/faults", kEndLimit);
+    if (answer.ok() && answer->code == 200) {
+      std::cout << answered_by(*answer) << ": "
+                << answer->body->optValue<std::string>("message", "") << "\n";
+      continue;
+    }
+    exit_code = kError;
+    complain("drill abort", address.text() + ": " +
+                                (answer.ok() ? answer->body->optValue<std::string>("message", "")
+                                             : answer.error().message) +
+                                "; its faults end by themselves");
+  }
+  return exit_code;
+}
+
+int report(const DrillOptions& options) {
+  const std::string stem = options.out + "/" + options.id;
+  const std::string json = read_file(stem + ".json");
+  if (json.empty() || options.id.find('/') != std::string::npos) {
+    complain("drill report", "there is no " + stem + ".json");
+    return kError;
+  }
+  std::cout << json;
+  return kDone;
+}
+
+void add_file(CLI::App& command, DrillOptions& options) {
+  command.add_option("FILE", options.file, "Drill file")->required();
+}
+
+void add_out(CLI::App& command, DrillOptions& options) {
+  command.add_option("--out", options.out, "Folder of the reports")->capture_default_str();
+}
+
+}  // namespace
+
+void add_drill_command(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<DrillOptions>();
+  auto* drill = app.add_subcommand("drill", "Rehearse faults and switchovers, with a report");
+  drill->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, int (*action)(const DrillOptions&)) {
+    auto* command = drill->add_subcommand(name, help);
+    command->callback([options, action, &exit_code] { exit_code = action(*options); });
+    return command;
+  };
+  auto* listing = add("list", "Show the drills of a folder", list);
+  listing->add_option("DIR", options->folder, "Where they are")->capture_default_str();
+  auto* checking = add("check", "Say whether a drill is valid, and safe on a topology", check);
+  add_file(*checking, *options);
+  add_client_options(*checking, options->client);
+  auto* running = add("run", "Carry a drill out on the running cluster", run);
+  add_file(*running, *options);
+  add_client_options(*running, options->client);
+  add_out(*running, *options);
+  auto* ending = add("abort", "End and undo the drill that runs", end_drill);
+  add_client_options(*ending, options->client);
+  auto* reporting = add("report", "Print the report of a drill that was run", report);
+  reporting->add_option("ID", options->id, "As `drill run` printed it")->required();
+  add_out(*reporting, *options);
+  add_rehearse_command(*drill, exit_code);
+}
+
+}  // namespace regent::cli

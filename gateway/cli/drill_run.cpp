@@ -1,0 +1,334 @@
+#include "gateway/cli/drill_run.h"
+
+#include <Poco/JSON/Array.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <random>
+#include <thread>
+
+#include "gateway/cli/cli.h"
+#include "gateway/status_json.h"
+#include "region/clock.h"
+
+namespace regent::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using Kind = DrillStep::Kind;
+
+constexpr Duration kLook = milliseconds(20);
+// How long the probes may take to be answered before anything is broken, and the cluster to be
+// whole again afterwards.
+constexpr Duration kWarmUp = std::chrono::seconds(10);
+constexpr Duration kSettle = std::chrono::seconds(20);
+// Announced for a little longer than the drill may last, so that its last steps still count.
+constexpr Duration kGrace = std::chrono::seconds(2);
+constexpr Duration kPostLimit = std::chrono::seconds(5);
+constexpr Duration kSwitchover = std::chrono::seconds(30);
+
+std::string utc(const char* format) {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[40];
+  std::strftime(text, sizeof text, format, &parts);
+  return text;
+}
+
+Poco::JSON::Array::Ptr list(const std::vector<std::string>& names) {
+  Poco::JSON::Array::Ptr array = new Poco::JSON::Array;
+  for (const std::string& name : names) array->add(name);
+  return array;
+}
+
+std::string ms_text(Duration span) {
+  return std::to_string(std::chrono::ceil<milliseconds>(span).count()) + "ms";
+}
+
+std::string order_json(const FaultOrder& order, Duration length) {
+  auto object = ordered_object();
+  object->set("drill", order.drill);
+  object->set("for", ms_text(length));
+  if (order.min_margin) object->set("min_margin", *order.min_margin);
+  if (!order.drop_to.empty()) object->set("drop_to", list(order.drop_to));
+  if (!order.drop_from.empty()) object->set("drop_from", list(order.drop_from));
+  if (!order.drop_nodes.empty()) object->set("drop_nodes", list(order.drop_nodes));
+  if (order.drop_redis) object->set("drop_redis", true);
+  if (!order.delay_to.empty()) {
+    object->set("delay_to", list(order.delay_to));
+    object->set("delay", ms_text(order.delay));
+  }
+  return json_text(*object);
+}
+
+DrillRecord begin_record(const Topology& topology, Drill drill) {
+  DrillRecord record;
+  record.id = drill_id(drill.name);
+  record.cluster = topology.cluster;
+  record.started = utc("%Y-%m-%d %H:%M:%S UTC");
+  record.drill = std::move(drill);
+  record.lease = topology.timing.lease;
+  return record;
+}
+
+std::string message_of(const AdminAnswer& answer) {
+  const std::string rule = answer.body->optValue<std::string>("rule", "");
+  return answered_by(answer) + " answered " + std::to_string(answer.code) + ": " +
+         answer.body->optValue<std::string>("message", "without a message") +
+         (rule.empty() ? "" : " (rule " + rule + ")");
+}
+
+}  // namespace
+
+std::string drill_id(const std::string& name) {
+  // Two operators may begin in the same second, and must not be taken for one.
+  char suffix[8];
+  std::snprintf(suffix, sizeof suffix, "%04x", std::random_device()() & 0xffffU);
+  return name.substr(0, 40) + "-" + utc("%Y%m%dT%H%M%SZ") + "-" + suffix;
+}
+
+DrillRun::DrillRun(const Topology& topology, Drill drill, AdminClient& client,
+                   const std::string& certs, const volatile std::sig_atomic_t& interrupted, Say say)
+    : topology_(topology),
+      client_(client),
+      interrupted_(interrupted),
+      say_(std::move(say)),
+      zero_(boot_now()),
+      record_(begin_record(topology, std::move(drill))),
+      plan_(topology),
+      probes_(topology, record_.drill.probe, record_.id, zero_),
+      watch_(topology, certs, record_.id, zero_) {}
+
+std::optional<DrillRun::Failure> DrillRun::run() {
+  if (auto failure = announce()) {
+    undo();
+    return failure;
+  }
+  probes_.start();
+  watch_.start();
+  if (auto failure = warm_up()) {
+    undo();
+    return failure;
+  }
+  if (take_all_steps()) note(DrillEvent::Kind::note, "every step is taken");
+  undo();
+  settle();
+  probes_.stop();
+  watch_.stop();
+  record_.length = now();
+  record_.probes = probes_.answers();
+  record_.samples = watch_.samples();
+  return std::nullopt;
+}
+
+std::optional<DrillRun::Failure> DrillRun::announce() {
+  for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
+    const Duration length = std::min<Duration>(record_.drill.max_length + kGrace, kLongestFaults);
+    if (auto failure = post_faults(GatewayId{i}, {}, length)) return failure;
+    announced_.push_back(GatewayId{i});
+  }
+  note(DrillEvent::Kind::note, "drill " + record_.id + " is announced at every gateway");
+  return std::nullopt;
+}
+
+std::optional<DrillRun::Failure> DrillRun::warm_up() {
+  const Instant end = boot_now() + kWarmUp;
+  while (boot_now() < end && interrupted_ == 0) {
+    const auto answers = probes_.answers();
+    const auto samples = watch_.last();
+    const bool written = std::ranges::all_of(topology_.gateways, [&](const auto& gateway) {
+      return std::ranges::any_of(answers, [&](const ProbeAnswer& answer) {
+        return answer.acknowledged() && answer.gateway == gateway.name &&
+               answer.region == topology_.region_name(gateway.region);
+      });
+    });
+    if (written && std::ranges::all_of(samples, &GatewaySample::answered)) return std::nullopt;
+    std::this_thread::sleep_for(kLook);
+  }
+  if (interrupted_ != 0) return Failure{kError, "interrupted before anything was broken"};
+  return Failure{kError, "the probe's writes are not acknowledged through every gateway (POST " +
+                             record_.drill.probe.path + "); nothing was broken"};
+}
+
+bool DrillRun::take_all_steps() {
+  return std::ranges::all_of(record_.drill.steps,
+                             [this](const DrillStep& step) { return take(step); });
+}
+
+bool DrillRun::take(const DrillStep& step) {
+  if (const auto why = reason_to_abort()) return abort(*why);
+  note(DrillEvent::Kind::step, step_text(step));
+  switch (step.kind) {
+    case Kind::wait:
+      return wait_until(step.span, [] { return false; });
+    case Kind::await_primary: {
+      bool came = false;
+      const bool going_on = wait_until(step.span, [&] { return came = is_primary(step); });
+      record_.awaited.emplace_back(step_text(step), came);
+      return going_on && (came || abort(step_text(step) + ": it did not come"));
+    }
+    case Kind::switchover:
+      return switch_over(step);
+    default:
+      return order_faults(step);
+  }
+}
+
+bool DrillRun::order_faults(const DrillStep& step) {
+  for (const GatewayId gateway : plan_.take(step)) {
+    if (auto failure = post_faults(gateway, plan_.order(gateway), time_left() + kGrace)) {
+      refused_ = failure->exit_code == kRefused;
+      return abort(failure->message);
+    }
+  }
+  last_order_ = now();
+  if (step.kind == Kind::isolate) {
+    record_.isolations.push_back({step.region, now(), 1e9});
+  } else if (step.kind == Kind::heal) {
+    for (Isolation& isolation : record_.isolations) {
+      isolation.until = std::min(isolation.until, now());
+    }
+  }
+  return true;
+}
+
+bool DrillRun::switch_over(const DrillStep& step) {
+  const auto status = client_.get("/v1/status", shows_primary);
+  if (!status.ok()) return abort(status.error().message);
+  auto order = ordered_object();
+  order->set("to", step.region);
+  order->set("timeout", ms_text(kSwitchover));
+  const auto answer =
+      client_.post(status->address, "/v1/switchover", json_text(*order), kSwitchover + kPostLimit);
+  if (!answer.ok()) return abort("switchover: " + answer.error().message);
+  if (answer->code != 200) return abort("switchover: " + message_of(*answer));
+  return true;
+}
+
+bool DrillRun::wait_until(Duration limit, const std::function<bool()>& done) {
+  const Instant end = boot_now() + limit;
+  while (boot_now() < end) {
+    if (done()) return true;
+    if (const auto why = reason_to_abort()) return abort(*why);
+    std::this_thread::sleep_for(kLook);
+  }
+  return true;
+}
+
+std::optional<std::string> DrillRun::reason_to_abort() {
+  if (interrupted_ != 0) return "the operator ended it";
+  if (time_left() <= Duration::zero()) return "it takes longer than its max_length";
+  const auto samples = watch_.last();
+  for (const GatewaySample& sample : samples) {
+    // What a gateway said before it was ordered says nothing yet.
+    if (sample.answered && !sample.faults && sample.at > last_order_ + 1) {
+      return sample.region + "." + sample.gateway + " has ended it: " + sample.faults_end;
+    }
+  }
+  const DrillAborts& aborts = record_.drill.abort;
+  if (aborts.failed_writes) {
+    const std::uint64_t failed = failed_writes(probes_.answers(), record_.isolations);
+    if (failed > *aborts.failed_writes) return std::to_string(failed) + " writes have failed";
+  }
+  const bool known = std::ranges::any_of(samples, &GatewaySample::serving);
+  if (known) {
+    without_primary_since_.reset();
+  } else if (!without_primary_since_) {
+    without_primary_since_ = now();
+  }
+  if (aborts.no_primary_for && without_primary_since_ &&
+      now() - *without_primary_since_ >
+          std::chrono::duration<double>(*aborts.no_primary_for).count()) {
+    return "there was no primary for too long";
+  }
+  return std::nullopt;
+}
+
+// By a gateway of that region itself, which only says so while it holds a live lease.
+bool DrillRun::is_primary(const DrillStep& step) const {
+  return std::ranges::any_of(watch_.last(), [&](const GatewaySample& sample) {
+    return sample.answered && sample.serving && (sample.region == step.region) != step.negated;
+  });
+}
+
+void DrillRun::undo() {
+  for (const GatewayId gateway : announced_) {
+    const auto answer = client_.remove(admin_address(gateway), "/v1/faults", kPostLimit);
+    if (!answer.ok()) {
+      note(DrillEvent::Kind::trouble, name(gateway) +
+                                          " was not told of the end: " + answer.error().message +
+                                          "; its faults end by themselves");
+    }
+  }
+  for (Isolation& isolation : record_.isolations) {
+    isolation.until = std::min(isolation.until, now());
+  }
+  if (!announced_.empty()) note(DrillEvent::Kind::note, "everything is undone");
+  announced_.clear();
+}
+
+void DrillRun::settle() {
+  const Instant end = boot_now() + kSettle;
+  const double from = now();
+  while (boot_now() < end) {
+    const auto samples = watch_.last();
+    const bool whole = std::ranges::all_of(samples, [&](const GatewaySample& sample) {
+      return sample.answered && sample.at > from && !sample.primary.empty() &&
+             sample.primary == samples.front().primary &&
+             std::ranges::all_of(sample.links, [](const auto& link) {
+               return link.second == "up" || link.second == "slow";
+             });
+    });
+    if (whole) {
+      return note(DrillEvent::Kind::note,
+                  "the cluster is whole, with " + samples.front().primary + " as primary");
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+  abort("the cluster was not whole again within 20 s after everything was undone");
+}
+
+std::optional<DrillRun::Failure> DrillRun::post_faults(GatewayId gateway, FaultOrder order,
+                                                       Duration length) {
+  order.drill = record_.id;
+  order.min_margin = record_.drill.min_margin;
+  const auto answer =
+      client_.post(admin_address(gateway), "/v1/faults", order_json(order, length), kPostLimit);
+  if (!answer.ok()) return Failure{kError, name(gateway) + ": " + answer.error().message};
+  if (answer->code == 200) return std::nullopt;
+  const bool by_rule = answer->code == 412 || answer->code == 403;
+  return Failure{by_rule ? kRefused : kError, message_of(*answer)};
+}
+
+void DrillRun::note(DrillEvent::Kind kind, const std::string& text) {
+  record_.events.push_back({now(), kind, text});
+  say_(now(), text);
+}
+
+bool DrillRun::abort(const std::string& why) {
+  if (record_.aborted.empty()) record_.aborted = why;
+  note(DrillEvent::Kind::trouble, "aborted: " + why);
+  return false;
+}
+
+double DrillRun::now() const {
+  return std::chrono::duration<double>(boot_now() - zero_).count();
+}
+
+Duration DrillRun::time_left() const {
+  return record_.drill.max_length - (boot_now() - zero_);
+}
+
+Address DrillRun::admin_address(GatewayId gateway) const {
+  const TopologyGateway& found = topology_.gateway(gateway);
+  return {found.host, found.admin_port};
+}
+
+std::string DrillRun::name(GatewayId gateway) const {
+  const TopologyGateway& found = topology_.gateway(gateway);
+  return topology_.region_name(found.region) + "." + found.name;
+}
+
+}  // namespace regent::cli

@@ -1,0 +1,91 @@
+#include "gateway/cli/drill_watch.h"
+
+#include <Poco/JSON/Array.h>
+
+#include "region/clock.h"
+
+namespace regent::cli {
+namespace {
+
+void take_status(const Poco::JSON::Object& status, const std::string& drill,
+                 GatewaySample& sample) {
+  sample.answered = true;
+  sample.primary = status.isNull("primary") ? "" : status.getValue<std::string>("primary");
+  sample.serving = status.optValue<std::string>("role", "") == "primary";
+  sample.epoch = status.optValue<std::uint64_t>("epoch", 0);
+  sample.lease_ms = status.optValue<double>("lease_remaining_ms", 0);
+  if (const auto quorum = status.getObject("quorum")) {
+    sample.margin = quorum->optValue<std::int64_t>("margin", 0);
+    sample.weight = quorum->optValue<std::uint64_t>("weight", 0);
+    sample.needed = quorum->optValue<std::uint64_t>("needed", 0);
+  }
+  if (const auto faults = status.getObject("faults")) {
+    sample.faults =
+        faults->optValue("running", false) && faults->optValue<std::string>("drill", "") == drill;
+    sample.faults_end = faults->optValue<std::string>("last_end", "");
+  }
+  const auto links = status.getArray("links");
+  for (unsigned i = 0; !links.isNull() && i < links->size(); ++i) {
+    const auto link = links->getObject(i);
+    sample.links.emplace_back(
+        link->getValue<std::string>("region") + "." + link->getValue<std::string>("gateway"),
+        link->getValue<std::string>("state"));
+  }
+}
+
+}  // namespace
+
+DrillWatch::DrillWatch(const Topology& topology, std::string certs, std::string id, Instant zero)
+    : topology_(topology),
+      certs_(std::move(certs)),
+      id_(std::move(id)),
+      zero_(zero),
+      last_(topology.gateways.size()) {}
+
+void DrillWatch::start() {
+  for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
+    threads_.emplace_back([this, i] { run(GatewayId{i}); });
+  }
+}
+
+void DrillWatch::stop() {
+  stopping_ = true;
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+std::vector<GatewaySample> DrillWatch::samples() const {
+  const std::scoped_lock lock(mutex_);
+  return samples_;
+}
+
+std::vector<GatewaySample> DrillWatch::last() const {
+  const std::scoped_lock lock(mutex_);
+  return last_;
+}
+
+void DrillWatch::run(GatewayId id) {
+  const TopologyGateway& gateway = topology_.gateway(id);
+  ClientOptions options;
+  options.admin = {Address{gateway.host, gateway.admin_port}.text()};
+  options.certs = certs_;
+  auto made = AdminClient::make(options, false);
+  if (std::holds_alternative<ClientError>(made)) return;  // the operator's own client says why
+  auto& client = std::get<AdminClient>(made);
+  while (!stopping_) {
+    GatewaySample sample;
+    sample.region = topology_.region_name(gateway.region);
+    sample.gateway = gateway.name;
+    const auto answer = client.get("/v1/status", [](const AdminAnswer&) { return true; });
+    sample.at = std::chrono::duration<double>(boot_now() - zero_).count();
+    if (answer.ok() && answer->code == 200) take_status(*answer->body, id_, sample);
+    {
+      const std::scoped_lock lock(mutex_);
+      if (samples_.size() < kMaxSamples) samples_.push_back(sample);
+      last_[id.value] = sample;
+    }
+    std::this_thread::sleep_for(kEvery);
+  }
+}
+
+}  // namespace regent::cli
