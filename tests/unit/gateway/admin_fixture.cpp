@@ -63,8 +63,8 @@ GatewayStatus primary_status() {
   status.quorum.margin = 0;
   status.quorum.regions = {region("eu", Outcome::lost), region("us-east", Outcome::won),
                            region("us-west", Outcome::won)};
-  status.links = {{"eu", "gw1", "down", -1, -1, true, true, false, {}},
-                  {"us-west", "gw1", "up", 81.23, 120, true, true, true, {}}};
+  status.links = {{"eu", "gw1", "down", -1, -1, true, true, false, {}, ""},
+                  {"us-west", "gw1", "up", 81.23, 120, true, true, true, {}, ""}};
   status.services = {{"orders", 1, {{"127.0.0.1:9000", true}, {"127.0.0.1:9001", false}}}};
   status.topology_version = 3;
   status.topology_hash = "sha256:abcd";
