@@ -17,7 +17,7 @@ TEST(StatusJsonTest, HasTheKeysThatWerePromisedInOrder) {
   const auto json = status_json(status, status.lease_end - std::chrono::microseconds(1'240'900));
   EXPECT_EQ(json->getNames(), (Names{"cluster", "region", "gateway", "version", "role", "epoch",
                                      "primary", "lease_remaining_ms", "paused", "quorum", "links",
-                                     "services", "topology", "route_cache"}));
+                                     "services", "topology", "route_cache", "faults"}));
   EXPECT_EQ(json->getValue<int>("lease_remaining_ms"), 1240);
   EXPECT_EQ(json->getValue<std::string>("version"), REGENT_VERSION);
   const auto quorum = json->getObject("quorum");

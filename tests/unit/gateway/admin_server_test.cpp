@@ -132,7 +132,7 @@ TEST_F(AdminTest, UnknownPathsListTheKnownOnes) {
     const HttpAnswer answer = ask("GET", path);
     EXPECT_EQ(answer.code, 404) << path;
     ASSERT_FALSE(answer.json.isNull()) << path;
-    EXPECT_EQ(answer.json->getArray("paths")->size(), 11U);
+    EXPECT_EQ(answer.json->getArray("paths")->size(), 12U);
   }
 }
 

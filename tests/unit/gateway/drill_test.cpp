@@ -94,7 +94,7 @@ TEST(DrillFile, SaysWhatIsWrongAndWhere) {
       {"  - wait: 1\n", "d.yaml:3:11: steps[0].wait: "},
       {"  - wait: 11m\n", "steps[0].wait: "},
       {"  - wait: 70s\n  - wait: 70s\n", "steps: wait longer together than max_length"},
-      {"  - cut: { from: eu }\n", "steps[0].cut.to: "},
+      {"  - cut: { from: eu }\n", "d.yaml:3:10: steps[0].cut: needs the key 'to'"},
       {"  - cut: { from: eu, to: eu }\n", "two regions"},
       {"  - await_primary: { is: eu, not: eu, within: 1s }\n", "not both"},
       {"  - lose_node: eu\n", "must be REGION/NODE"},
@@ -149,7 +149,7 @@ TEST(DrillPlan, KnowsWhatIsUnsafe) {
   const auto two = unsafe_steps(
       bound("  - isolate: $standby\n  - isolate: $other\n", shop, "us-east"), shop, east);
   ASSERT_EQ(two.size(), 1U);
-  EXPECT_NE(two[0].find("steps[1]: isolate us-west: no side of this cut would have a quorum"),
+  EXPECT_NE(two[0].find("steps[1]: isolate us-west: this gateway would be cut off from the quorum"),
             std::string::npos)
       << two[0];
   const Topology sites = topology(kTwoSites);
