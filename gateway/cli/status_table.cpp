@@ -118,7 +118,7 @@ std::string faults_text(const Painter& painter, const Object& status) {
     if (faults->optValue("drop_redis", false)) {
       what += std::string(what.empty() ? ": " : "; ") + "no Redis";
     }
-    out += "\n" + painter.paint((drill.empty() ? "faults are made here" : "drill " + drill) + what,
+    out += "\n" + painter.paint("drill " + drill + what,
                                 Mood::unsure) +
            ", ends in " + milliseconds(*faults, "ends_in_ms");
   }

@@ -142,7 +142,9 @@ Result<FaultOrder> parse_fault_order(const std::string& body) {
   if (order.delay_to.empty() != (order.delay == Duration::zero())) {
     return invalid("'delay_to' and 'delay' belong together");
   }
-  if (!order.breaks_anything() && order.drill.empty()) return invalid("there is nothing to break");
+  if (!order.breaks_anything() && order.drill == kNoDrill) {
+    return invalid("there is nothing to break");
+  }
   return order;
 }
 

@@ -17,6 +17,7 @@ namespace regent {
 inline constexpr Duration kLongestFaults = std::chrono::minutes(10);
 inline constexpr Duration kLongestDelay = std::chrono::seconds(5);
 inline constexpr std::size_t kMaxDrillName = 64;
+inline constexpr const char* kNoDrill = "unnamed";
 
 struct FaultOrder {
   std::vector<std::string> drop_to;    // regions; messages to them are lost,
@@ -27,8 +28,8 @@ struct FaultOrder {
   bool drop_redis = false;
   Duration length{};  // up to kLongestFaults
   // Whose they are. With nothing to break the order only announces the drill: it checks that it may
-  // begin, and keeps others away for its length. "": a fault outside of any drill.
-  std::string drill;
+  // begin, and keeps others away for its length. Faults outside of any drill belong together.
+  std::string drill = kNoDrill;
   std::optional<std::uint64_t> min_margin;  // of the quorum; below it everything ends at once
 
   bool breaks_links() const { return !drop_to.empty() || !drop_from.empty() || !delay_to.empty(); }

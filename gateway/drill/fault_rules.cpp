@@ -86,9 +86,8 @@ std::optional<std::string> incident(const GatewayStatus& status, Instant now) {
 // Who else is at it.
 std::optional<std::string> other_drill(const FaultOrder& order, const FaultScene& scene) {
   const FaultsStatus& own = scene.running;
-  if (own.running && (own.order.drill != order.drill || order.drill.empty())) {
-    return own.order.drill.empty() ? "faults run here already; end them first (DELETE /v1/faults)"
-                                   : "drill " + own.order.drill + " runs here";
+  if (own.running && own.order.drill != order.drill) {
+    return "drill " + own.order.drill + " runs here";
   }
   for (const LinkStatus& link : scene.status.links) {
     if (!link.drill.empty() && link.drill != order.drill) {
@@ -96,6 +95,13 @@ std::optional<std::string> other_drill(const FaultOrder& order, const FaultScene
     }
   }
   return std::nullopt;
+}
+
+// Here, or at a gateway that was heard of lately.
+bool goes_on(const FaultOrder& order, const FaultScene& scene) {
+  return scene.running.running ||
+         std::ranges::any_of(scene.status.links,
+                             [&](const LinkStatus& link) { return link.drill == order.drill; });
 }
 
 std::optional<FaultRefusal> judge_remainder(const Topology& topology, const FaultOrder& order,
@@ -140,7 +146,7 @@ std::optional<FaultRefusal> judge_faults(const Topology& topology, const FaultSe
     return FaultRefusal{"window", "faults are allowed " + settings.window->text() + " only"};
   }
   if (const auto other = other_drill(order, scene)) return FaultRefusal{"drill_running", *other};
-  if (!scene.running.running) {
+  if (!goes_on(order, scene)) {
     if (const auto wrong = incident(scene.status, scene.now)) {
       return FaultRefusal{"incident", "this is no time for a drill: " + *wrong};
     }

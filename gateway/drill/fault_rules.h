@@ -42,7 +42,8 @@ Remainder remainder_of(const Topology& topology, const FaultOrder& order, const 
 //   incident      something is wrong already: no primary, paused, a node or a link down
 //   spare_region  nobody would be left to take over
 //   margin        less than the stated minimum would be left, or nobody could watch it
-// A drill that was let in is not asked about incidents again: it makes them.
+// A drill that was let in, here or at a gateway that was heard of lately, is not asked about
+// incidents again: it makes them.
 std::optional<FaultRefusal> judge_faults(const Topology& topology, const FaultSettings& settings,
                                          const FaultOrder& order, const FaultScene& scene);
 

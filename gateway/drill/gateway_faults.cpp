@@ -7,9 +7,6 @@
 namespace regent {
 namespace {
 
-// Of a fault outside of any drill, in the heartbeats.
-constexpr const char* kNameless = "unnamed";
-
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
@@ -45,7 +42,7 @@ FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
   links_.heal();
   running_ = true;
   order_ = order;
-  drill_ = order.drill.empty() ? kNameless : order.drill;
+  drill_ = order.drill;
   until_ = scene.now + order.length;
   watches_margin_ = remainder_of(topology_, order, scene).with_self;
   make(order, own);

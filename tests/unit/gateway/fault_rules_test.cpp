@@ -145,10 +145,22 @@ TEST_F(FaultRules, ADrillThatWasLetInMayGoOn) {
 TEST_F(FaultRules, OneDrillAtATime) {
   cut({"eu"});
   running_ = {true, true, order_, now_ + seconds(5), ""};
-  EXPECT_EQ(rule(), "drill_running") << "a nameless one runs here";
-  running_ = {};
+  EXPECT_EQ(rule(), "") << "faults of no drill are replaced";
   order_.drill = "mine";
+  EXPECT_EQ(rule(), "drill_running");
+  running_ = {};
   status_.links[1].drill = "mine";
+  EXPECT_EQ(rule(), "");
+  status_.links[1].drill = "theirs";
+  EXPECT_EQ(rule(), "drill_running");
+}
+
+// Faults of no drill may be ordered at one gateway after the other, too.
+TEST_F(FaultRules, WhatGoesOnElsewhereIsNoIncident) {
+  cut({"eu"});
+  status_.links[0].state = "down";
+  EXPECT_EQ(rule(), "incident");
+  status_.links[1].drill = kNoDrill;
   EXPECT_EQ(rule(), "");
   status_.links[1].drill = "theirs";
   EXPECT_EQ(rule(), "drill_running");
