@@ -72,6 +72,38 @@ std::optional<Drill> bound_safely(const Drill& drill, const Topology& topology, 
   return std::nullopt;
 }
 
+constexpr const char* kNotLocal =
+    "stops or pauses processes, which only `regent local --allow-faults` can do, and this cluster "
+    "is not run by it";
+
+// The first of its steps that stops or pauses processes.
+const DrillStep* process_step(const Drill& drill) {
+  const auto found = std::ranges::find_if(drill.steps, &DrillStep::takes_processes);
+  return found == drill.steps.end() ? nullptr : &*found;
+}
+
+bool can_take_processes(const AdminAnswer& status) {
+  const auto faults = status.body->getObject("faults");
+  return !faults.isNull() && faults->optValue("processes", false);
+}
+
+// Whether the cluster can do what the step asks, as far as it can be reached.
+bool check_local(const DrillOptions& options, const DrillStep& step) {
+  auto made = AdminClient::make(options.client, false);
+  if (auto* client = std::get_if<AdminClient>(&made)) {
+    const auto status = client->get("/v1/status", [](const AdminAnswer&) { return true; });
+    if (status.ok() && status->code == 200) {
+      if (can_take_processes(*status)) return true;
+      complain("drill", step.path + ": " + step_text(step) + ": " + kNotLocal);
+      return false;
+    }
+  }
+  std::cout << "No gateway was reached to see whether `regent local --allow-faults` runs the "
+               "cluster; only then can it "
+            << step_text(step) << ".\n";
+  return true;
+}
+
 int check(const DrillOptions& options) {
   int exit_code = kDone;
   const auto topology = topology_of(options, exit_code);
@@ -81,6 +113,8 @@ int check(const DrillOptions& options) {
   const std::vector<RegionId> order = standing_order(*topology);
   const auto bound = bound_safely(*drill, *topology, order.front(), exit_code);
   if (!bound) return exit_code;
+  const DrillStep* local = process_step(*bound);
+  if (local != nullptr && !check_local(options, *local)) return kRefused;
   std::cout << drill->name << " is valid, and safe on this topology while all is well. With "
             << topology->region_name(order.front()) << " as primary it does this:\n";
   for (const DrillStep& step : bound->steps) std::cout << "  " << step_text(step) << "\n";
@@ -223,6 +257,11 @@ int run(const DrillOptions& options) {
   }
   auto bound = bound_safely(*drill, *topology, *primary, exit_code);
   if (!bound) return exit_code;
+  const DrillStep* local = process_step(*bound);
+  if (local != nullptr && !can_take_processes(*status)) {
+    complain("drill run", local->path + ": " + step_text(*local) + ": " + kNotLocal);
+    return kRefused;
+  }
   if (const auto missing = missing_need(*drill, *topology, *status->body)) {
     complain("drill run", *missing);
     return kRefused;

@@ -8,6 +8,7 @@
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
 #include "gateway/drill/drill_plan.h"
+#include "gateway/drill/process_faults.h"
 #include "gateway/duration_text.h"
 #include "region/simulation/rehearsal.h"
 #include "topology/load.h"
@@ -30,9 +31,10 @@ struct RehearseOptions {
 std::vector<RehearsalStep> script_of(const Drill& bound, const Topology& topology) {
   using From = DrillStep::Kind;
   using To = RehearsalStep::Kind;
-  static constexpr To kKinds[] = {To::isolate,   To::cut,           To::slow,
-                                  To::lose_node, To::wait,          To::switchover,
-                                  To::wait,      To::await_primary, To::heal};
+  static constexpr To kKinds[] = {To::isolate, To::cut,           To::slow,  To::lose_node,
+                                  To::wait,    To::stop,          To::stop,  To::stop,
+                                  To::pause,   To::pause,         To::pause, To::switchover,
+                                  To::wait,    To::await_primary, To::heal};
   std::vector<RehearsalStep> script;
   for (const DrillStep& step : bound.steps) {
     if (step.kind == From::lose_redis) continue;
@@ -40,11 +42,15 @@ std::vector<RehearsalStep> script_of(const Drill& bound, const Topology& topolog
     out.kind = kKinds[static_cast<std::size_t>(step.kind)];
     out.region = topology.find_region(step.region).value_or(kNoRegion);
     out.other = topology.find_region(step.other).value_or(kNoRegion);
-    if (step.kind == From::lose_node) out.node = *topology.find_node(out.region, step.node);
+    if (step.kind == From::lose_node) out.node = *topology.find_node(out.region, step.process);
     out.both = step.both;
     out.negated = step.negated;
     out.span = step.span;
-    script.push_back(out);
+    for (const std::string& process : processes_of(step, topology)) {
+      out.process = find_process(topology, process);
+      script.push_back(out);
+    }
+    if (!step.takes_processes()) script.push_back(out);
   }
   return script;
 }

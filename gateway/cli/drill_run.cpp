@@ -23,9 +23,12 @@ constexpr Duration kLook = milliseconds(20);
 // whole again afterwards.
 constexpr Duration kWarmUp = std::chrono::seconds(10);
 constexpr Duration kSettle = std::chrono::seconds(20);
+// A process that was stopped has started again and found the others.
+constexpr Duration kComeBack = std::chrono::seconds(20);
 // Announced for a little longer than the drill may last, so that its last steps still count.
 constexpr Duration kGrace = std::chrono::seconds(2);
 constexpr Duration kPostLimit = std::chrono::seconds(5);
+constexpr double kOpen = 1e9;  // an isolation that has not ended
 constexpr Duration kSwitchover = std::chrono::seconds(30);
 
 std::string utc(const char* format) {
@@ -56,6 +59,8 @@ std::string order_json(const FaultOrder& order, Duration length) {
   if (!order.drop_from.empty()) object->set("drop_from", list(order.drop_from));
   if (!order.drop_nodes.empty()) object->set("drop_nodes", list(order.drop_nodes));
   if (order.drop_redis) object->set("drop_redis", true);
+  if (!order.stop.empty()) object->set("stop", list(order.stop));
+  if (!order.pause.empty()) object->set("pause", list(order.pause));
   if (!order.delay_to.empty()) {
     object->set("delay_to", list(order.delay_to));
     object->set("delay", ms_text(order.delay));
@@ -76,8 +81,8 @@ DrillRecord begin_record(const Topology& topology, Drill drill) {
 std::string message_of(const AdminAnswer& answer) {
   const std::string rule = answer.body->optValue<std::string>("rule", "");
   return answered_by(answer) + " answered " + std::to_string(answer.code) + ": " +
-         answer.body->optValue<std::string>("message", "without a message") +
-         (rule.empty() ? "" : " (rule " + rule + ")");
+         answer.body->optValue<std::string>("message", "without a message") + " (" +
+         (rule.empty() ? answer.body->optValue<std::string>("error", "") : "rule " + rule) + ")";
 }
 
 }  // namespace
@@ -115,6 +120,7 @@ std::optional<DrillRun::Failure> DrillRun::run() {
   if (take_all_steps()) note(DrillEvent::Kind::note, "every step is taken");
   undo();
   settle();
+  end_isolations();
   probes_.stop();
   watch_.stop();
   record_.length = now();
@@ -144,7 +150,10 @@ std::optional<DrillRun::Failure> DrillRun::warm_up() {
                answer.region == topology_.region_name(gateway.region);
       });
     });
-    if (written && std::ranges::all_of(samples, &GatewaySample::answered)) return std::nullopt;
+    if (written && std::ranges::all_of(samples, &GatewaySample::answered)) {
+      full_margin_ = std::ranges::min(samples, {}, &GatewaySample::margin).margin;
+      return std::nullopt;
+    }
     std::this_thread::sleep_for(kLook);
   }
   if (interrupted_ != 0) return Failure{kError, "interrupted before anything was broken"};
@@ -177,21 +186,49 @@ bool DrillRun::take(const DrillStep& step) {
 }
 
 bool DrillRun::order_faults(const DrillStep& step) {
+  // Those come back without knowing of the drill; a later step may tell them again.
+  for (const GatewayId gateway : plan_.stopped_by(step)) std::erase(announced_, gateway);
+  const double begin = now();
+  const bool all_ran = !plan_.any_down();
   for (const GatewayId gateway : plan_.take(step)) {
     if (auto failure = post_faults(gateway, plan_.order(gateway), time_left() + kGrace)) {
       refused_ = failure->exit_code == kRefused;
       return abort(failure->message);
     }
+    if (std::ranges::count(announced_, gateway) == 0) announced_.push_back(gateway);
   }
   last_order_ = now();
-  if (step.kind == Kind::isolate) {
-    record_.isolations.push_back({step.region, now(), 1e9});
-  } else if (step.kind == Kind::heal) {
-    for (Isolation& isolation : record_.isolations) {
-      isolation.until = std::min(isolation.until, now());
-    }
-  }
+  note_isolation(step, begin);
+  if (step.kind != Kind::heal) return true;
+  if (!all_ran && !await_back()) return false;
+  end_isolations();
   return true;
+}
+
+// A region that is cut off was not so before the last gateway was told; a process that does not run
+// may have ended as soon as the first was.
+void DrillRun::note_isolation(const DrillStep& step, double begin) {
+  if (step.kind == Kind::isolate) record_.isolations.push_back({step.region, now(), kOpen, ""});
+  const bool gateways = step.kind == Kind::stop_gateways || step.kind == Kind::pause_gateways;
+  const bool gateway = step.kind == Kind::stop_gateway || step.kind == Kind::pause_gateway;
+  if (gateways || gateway) record_.isolations.push_back({step.region, begin, kOpen, step.process});
+}
+
+bool DrillRun::await_back() {
+  const double from = now();
+  bool back = false;
+  const bool going_on = wait_until(kComeBack, [&] {
+    return back = std::ranges::all_of(watch_.last(), [from](const GatewaySample& sample) {
+             return sample.answered && sample.at > from && !sample.primary.empty();
+           });
+  });
+  return going_on && (back || abort("not every gateway that did not run came back within 20 s"));
+}
+
+void DrillRun::end_isolations() {
+  for (Isolation& isolation : record_.isolations) {
+    isolation.until = std::min(isolation.until, now());
+  }
 }
 
 bool DrillRun::switch_over(const DrillStep& step) {
@@ -223,7 +260,8 @@ std::optional<std::string> DrillRun::reason_to_abort() {
   const auto samples = watch_.last();
   for (const GatewaySample& sample : samples) {
     // What a gateway said before it was ordered says nothing yet.
-    if (sample.answered && !sample.faults && sample.at > last_order_ + 1) {
+    if (sample.answered && !sample.faults && sample.at > last_order_ + 1 &&
+        knows_of_drill(sample)) {
       return sample.region + "." + sample.gateway + " has ended it: " + sample.faults_end;
     }
   }
@@ -232,7 +270,8 @@ std::optional<std::string> DrillRun::reason_to_abort() {
     const std::uint64_t failed = failed_writes(probes_.answers(), record_.isolations);
     if (failed > *aborts.failed_writes) return std::to_string(failed) + " writes have failed";
   }
-  const bool known = std::ranges::any_of(samples, &GatewaySample::serving);
+  const bool known = std::ranges::any_of(
+      samples, [](const GatewaySample& sample) { return sample.answered && sample.serving; });
   if (known) {
     without_primary_since_.reset();
   } else if (!without_primary_since_) {
@@ -254,6 +293,8 @@ bool DrillRun::is_primary(const DrillStep& step) const {
 }
 
 void DrillRun::undo() {
+  // The others have to let those go on that stand still.
+  std::ranges::stable_partition(announced_, [this](GatewayId id) { return !plan_.is_down(id); });
   for (const GatewayId gateway : announced_) {
     const auto answer = client_.remove(admin_address(gateway), "/v1/faults", kPostLimit);
     if (!answer.ok()) {
@@ -262,9 +303,7 @@ void DrillRun::undo() {
                                           "; its faults end by themselves");
     }
   }
-  for (Isolation& isolation : record_.isolations) {
-    isolation.until = std::min(isolation.until, now());
-  }
+  if (!plan_.any_down()) end_isolations();
   if (!announced_.empty()) note(DrillEvent::Kind::note, "everything is undone");
   announced_.clear();
 }
@@ -276,7 +315,7 @@ void DrillRun::settle() {
     const auto samples = watch_.last();
     const bool whole = std::ranges::all_of(samples, [&](const GatewaySample& sample) {
       return sample.answered && sample.at > from && !sample.primary.empty() &&
-             sample.primary == samples.front().primary &&
+             sample.primary == samples.front().primary && sample.margin >= full_margin_ &&
              std::ranges::all_of(sample.links, [](const auto& link) {
                return link.second == "up" || link.second == "slow";
              });
@@ -298,7 +337,7 @@ std::optional<DrillRun::Failure> DrillRun::post_faults(GatewayId gateway, FaultO
       client_.post(admin_address(gateway), "/v1/faults", order_json(order, length), kPostLimit);
   if (!answer.ok()) return Failure{kError, name(gateway) + ": " + answer.error().message};
   if (answer->code == 200) return std::nullopt;
-  const bool by_rule = answer->code == 412 || answer->code == 403;
+  const bool by_rule = answer->code == 412 || answer->code == 403 || answer->code == 401;
   return Failure{by_rule ? kRefused : kError, message_of(*answer)};
 }
 
@@ -311,6 +350,13 @@ bool DrillRun::abort(const std::string& why) {
   if (record_.aborted.empty()) record_.aborted = why;
   note(DrillEvent::Kind::trouble, "aborted: " + why);
   return false;
+}
+
+// A gateway that was stopped has forgotten it.
+bool DrillRun::knows_of_drill(const GatewaySample& sample) const {
+  return std::ranges::any_of(announced_, [&](GatewayId gateway) {
+    return name(gateway) == sample.region + "." + sample.gateway;
+  });
 }
 
 double DrillRun::now() const {

@@ -42,11 +42,16 @@ class DrillRun {
   bool take_all_steps();
   bool take(const DrillStep& step);
   bool order_faults(const DrillStep& step);
+  void note_isolation(const DrillStep& step, double begin);
+  // Until every gateway answers and knows a primary, after a heal.
+  bool await_back();
+  void end_isolations();
   bool switch_over(const DrillStep& step);
   // Until `done`, or `limit` is over, or the drill has to be aborted.
   bool wait_until(Duration limit, const std::function<bool()>& done);
   std::optional<std::string> reason_to_abort();
   bool is_primary(const DrillStep& step) const;
+  bool knows_of_drill(const GatewaySample& sample) const;
   void undo();
   void settle();
   std::optional<Failure> post_faults(GatewayId gateway, FaultOrder order, Duration length);
@@ -68,6 +73,7 @@ class DrillRun {
   DrillWatch watch_;
   std::vector<GatewayId> announced_;
   double last_order_ = 0;
+  std::int64_t full_margin_ = 0;  // the smallest that a gateway saw before anything was broken
   bool refused_ = false;
   std::optional<double> without_primary_since_;
 };

@@ -60,8 +60,11 @@ std::vector<GatewaySample> DrillWatch::samples() const {
 }
 
 std::vector<GatewaySample> DrillWatch::last() const {
+  const double oldest = std::chrono::duration<double>(boot_now() - zero_ - kStale).count();
   const std::scoped_lock lock(mutex_);
-  return last_;
+  std::vector<GatewaySample> last = last_;
+  for (GatewaySample& sample : last) sample.answered = sample.answered && sample.at > oldest;
+  return last;
 }
 
 void DrillWatch::run(GatewayId id) {

@@ -27,7 +27,9 @@ class DrillWatch {
   void start();
   void stop();
   std::vector<GatewaySample> samples() const;  // any thread
-  // The last of each gateway, by GatewayId; without an answer before the first.
+  // The last of each gateway, by GatewayId; without an answer before the first, and when it is
+  // older than this: a gateway that stands still says nothing, and takes back nothing.
+  static constexpr Duration kStale = std::chrono::seconds(1);
   std::vector<GatewaySample> last() const;
 
  private:

@@ -1,5 +1,8 @@
 #include "gateway/gateway.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <iostream>
 #include <memory>
 
@@ -14,11 +17,24 @@ namespace {
 struct GatewayOptions : ProcessOptions {
   bool allow_faults = false;
   std::string faults_window;
+  int supervisor = -1;
 };
+
+// Whether that is what `regent local` hands down. No process started from here is to get it.
+bool is_supervisor(int descriptor) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM &&
+         fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
+}
 
 int run_gateway(const GatewayOptions& options) {
   ProcessSignals signals;  // before any thread
-  FaultSettings faults{options.allow_faults, std::nullopt};
+  FaultSettings faults{options.allow_faults, std::nullopt, options.supervisor};
+  if (faults.supervisor >= 0 && !is_supervisor(faults.supervisor)) {
+    std::cerr << "regent gateway: --supervisor is for `regent local`\n";
+    return kUsage;
+  }
   if (!options.faults_window.empty()) {
     const auto window = parse_fault_window(options.faults_window);
     if (!window.ok()) {
@@ -82,6 +98,8 @@ void add_gateway_command(CLI::App& app, int& exit_code) {
                     "Let an operator cut this gateway's links for drills");
   command->add_option("--faults-window", options->faults_window,
                       "When: 09:00-17:00 or 'mon-fri 09:00-17:00', in UTC; default: at any time");
+  command->add_option("--supervisor", options->supervisor, "Descriptor of a socket to regent local")
+      ->group("");  // not for people
   command->callback([options, &exit_code] { exit_code = run_gateway(*options); });
 }
 

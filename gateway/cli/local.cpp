@@ -4,6 +4,7 @@
 
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/local_supervisor.h"
 #include "gateway/cli/process_group.h"
 #include "gateway/cli/process_options.h"
 #include "gateway/gateway.h"
@@ -19,13 +20,18 @@ struct LocalOptions {
   std::string certs;
   std::string data;
   bool allow_faults = false;
+  std::string faults_window;
 };
+
+std::string child_name(const std::string& region, const std::string& name) {
+  return region + "." + name;
+}
 
 // One process of the topology: `regent KIND ...` with a data folder of its own.
 ChildSpec child(const LocalOptions& options, const std::string& kind, const std::string& region,
                 const std::string& name, const std::vector<std::string>& log_options) {
   ChildSpec spec;
-  spec.name = region + "." + name;
+  spec.name = child_name(region, name);
   spec.arguments = {kind,
                     "--topology",
                     options.topology,
@@ -42,7 +48,7 @@ ChildSpec child(const LocalOptions& options, const std::string& kind, const std:
 }
 
 std::vector<ChildSpec> children(const LocalOptions& options, const Topology& topology,
-                                const std::vector<std::string>& log_options) {
+                                const std::vector<std::string>& log_options, int supervisor) {
   std::vector<ChildSpec> specs;
   for (const TopologyNode& node : topology.nodes) {
     specs.push_back(
@@ -51,9 +57,28 @@ std::vector<ChildSpec> children(const LocalOptions& options, const Topology& top
   for (const TopologyGateway& gateway : topology.gateways) {
     specs.push_back(
         child(options, "gateway", topology.region_name(gateway.region), gateway.name, log_options));
-    if (options.allow_faults) specs.back().arguments.emplace_back("--allow-faults");
+    if (!options.allow_faults) continue;
+    ChildSpec& spec = specs.back();
+    spec.inherits = supervisor;
+    for (const std::string& word :
+         {std::string("--allow-faults"), "--supervisor=" + std::to_string(supervisor)}) {
+      spec.arguments.push_back(word);
+    }
+    if (options.faults_window.empty()) continue;
+    spec.arguments.push_back("--faults-window=" + options.faults_window);
   }
   return specs;
+}
+
+LocalSupervisor::Children child_names(const Topology& topology) {
+  LocalSupervisor::Children names;
+  const auto add = [&](RegionId of, const std::string& name) {
+    const std::string& region = topology.region_name(of);
+    names[region + "/" + name] = child_name(region, name);
+  };
+  for (const TopologyNode& node : topology.nodes) add(node.region, node.name);
+  for (const TopologyGateway& gateway : topology.gateways) add(gateway.region, gateway.name);
+  return names;
 }
 
 int run(const LocalOptions& options, const std::string& log_format, const std::string& log_level) {
@@ -66,7 +91,15 @@ int run(const LocalOptions& options, const std::string& log_format, const std::s
   // A prefix would turn a line of JSON into something else.
   ProcessGroup group("/proc/self/exe", log_format != "json",
                      topology->traffic.stop_limit + kToStop);
-  for (const ChildSpec& spec : children(options, *topology, log_options)) {
+  LocalSupervisor supervisor(group);
+  if (options.allow_faults) {
+    if (const Status opened = supervisor.open(child_names(*topology)); !opened.ok()) {
+      complain("local", opened.error().message);
+      return kError;
+    }
+  }
+  for (const ChildSpec& spec :
+       children(options, *topology, log_options, supervisor.gateways_end())) {
     std::error_code problem;
     const std::string folder = options.data + "/" + spec.name;
     std::filesystem::create_directories(folder, problem);
@@ -101,7 +134,10 @@ void add_local_command(CLI::App& app, int& exit_code) {
                    "Folder for the processes' data: each gets REGION.NAME in it")
       ->required();
   command->add_flag("--allow-faults", options->allow_faults,
-                    "Let an operator cut the gateways' links for drills");
+                    "Let an operator cut the gateways' links, and stop and pause processes, for "
+                    "drills");
+  command->add_option("--faults-window", options->faults_window,
+                      "When: 09:00-17:00 or 'mon-fri 09:00-17:00', in UTC; default: at any time");
   command->callback([options, &app, &exit_code] {
     const auto text_of = [&](const std::string& option) {
       const auto* found = app.get_option_no_throw(option);

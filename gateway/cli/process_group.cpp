@@ -39,13 +39,14 @@ std::string how_it_ended(int status) {
 }
 
 // In the child, between fork and exec: only calls that are safe there.
-[[noreturn]] void become(const char* program, char* const* arguments, int output, pid_t parent,
-                         const sigset_t& mask) {
+[[noreturn]] void become(const char* program, char* const* arguments, int output, int inherits,
+                         pid_t parent, const sigset_t& mask) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // it died before prctl
   setpgid(0, 0);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
+  if (inherits >= 0) fcntl(inherits, F_SETFD, 0);
   std::signal(SIGPIPE, SIG_DFL);
   sigprocmask(SIG_SETMASK, &mask, nullptr);
   execv(program, arguments);
@@ -78,6 +79,15 @@ ProcessGroup::~ProcessGroup() {
 }
 
 Status ProcessGroup::start(const ChildSpec& spec) {
+  Child child;
+  child.spec = spec;
+  if (const Status launched = launch(child); !launched.ok()) return launched;
+  children_.push_back(std::move(child));
+  return Done{};
+}
+
+Status ProcessGroup::launch(Child& child) {
+  const ChildSpec& spec = child.spec;
   int ends[2];
   if (signals_ < 0 || pipe2(ends, O_CLOEXEC) != 0) {
     return Error{ErrorCode::io, "cannot start " + spec.name + ": " + std::strerror(errno)};
@@ -89,7 +99,9 @@ Status ProcessGroup::start(const ChildSpec& spec) {
   arguments.push_back(nullptr);
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) become(program_.c_str(), arguments.data(), ends[1], parent, old_mask_);
+  if (pid == 0) {
+    become(program_.c_str(), arguments.data(), ends[1], spec.inherits, parent, old_mask_);
+  }
   const int problem = errno;
   close(ends[1]);
   if (pid < 0) {
@@ -97,8 +109,48 @@ Status ProcessGroup::start(const ChildSpec& spec) {
     return Error{ErrorCode::io, "cannot start " + spec.name + ": " + std::strerror(problem)};
   }
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  children_.push_back({spec.name, pid, ends[0], ""});
+  if (child.output >= 0) close(child.output);
+  child.output = ends[0];
+  child.pid = pid;
+  child.paused = child.killed = false;
   return Done{};
+}
+
+void ProcessGroup::hold(const std::string& name, State state) {
+  for (Child& child : children_) {
+    if (child.spec.name != name) continue;
+    child.wanted = state;
+    follow(child);
+  }
+}
+
+// Makes the child what it is to be, as far as that can be done at once; reap() does the rest.
+void ProcessGroup::follow(Child& child) {
+  if (stop_asked_) return;
+  if (child.pid > 0 && child.wanted == State::stopped && !child.killed) {
+    print_line(child, "is killed for a drill; it comes back");
+    child.killed = true;
+    kill(child.pid, SIGKILL);
+  } else if (child.pid > 0 && !child.killed && child.paused != (child.wanted == State::paused)) {
+    child.paused = !child.paused;
+    print_line(child, child.paused ? "is paused for a drill" : "goes on after a drill");
+    kill(child.pid, child.paused ? SIGSTOP : SIGCONT);
+  } else if (child.pid <= 0 && child.killed && child.wanted != State::stopped) {
+    print_line(child, "is started again after a drill");
+    if (const Status started = launch(child); !started.ok()) {
+      print_line(child, started.error().message);
+      child.killed = false;
+      return;
+    }
+    if (child.wanted == State::paused) follow(child);
+  }
+}
+
+void ProcessGroup::attend(int descriptor, std::function<Instant()> turn,
+                          std::function<void(const std::string&)> ended) {
+  attended_ = descriptor;
+  turn_ = std::move(turn);
+  ended_ = std::move(ended);
 }
 
 std::size_t ProcessGroup::alive() const {
@@ -111,10 +163,16 @@ bool ProcessGroup::outputs_open() const {
                      [](const Child& child) { return child.output >= 0; });
 }
 
+bool ProcessGroup::any_left() const {
+  return std::any_of(children_.begin(), children_.end(),
+                     [](const Child& child) { return child.pid > 0 || child.killed; });
+}
+
 bool ProcessGroup::run() {
-  while (!stop_asked_ && alive() > 0) step(std::chrono::hours(1));
+  while (!stop_asked_ && any_left()) step(std::chrono::hours(1));
   const bool asked = stop_asked_;
   pass_on(SIGTERM);
+  pass_on(SIGCONT);  // to those that are paused; the others do not notice
   const Instant end = boot_now() + patience_;
   while (alive() > 0 && boot_now() < end) step(end - boot_now());
   const bool obedient = alive() == 0;
@@ -131,10 +189,12 @@ bool ProcessGroup::run() {
 }
 
 void ProcessGroup::step(Duration timeout) {
-  std::vector<pollfd> watched{{signals_, POLLIN, 0}};
+  // A descriptor below 0 is passed over by poll.
+  std::vector<pollfd> watched{{signals_, POLLIN, 0}, {stop_asked_ ? -1 : attended_, POLLIN, 0}};
   for (const Child& child : children_) {
     if (child.output >= 0) watched.push_back({child.output, POLLIN, 0});
   }
+  if (!stop_asked_ && next_turn_ != kNever) timeout = std::min(timeout, next_turn_ - boot_now());
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   poll(watched.data(), watched.size(), static_cast<int>(std::max<std::int64_t>(wait, 0)));
   for (Child& child : children_) {
@@ -145,6 +205,8 @@ void ProcessGroup::step(Duration timeout) {
     on_signal(static_cast<int>(info.ssi_signo));
   }
   reap();
+  if (!turn_ || stop_asked_) return;
+  if (watched[1].revents != 0 || boot_now() >= next_turn_) next_turn_ = turn_();
 }
 
 void ProcessGroup::on_signal(int signal) {
@@ -187,15 +249,19 @@ void ProcessGroup::reap() {
     if (child.pid <= 0 || waitpid(child.pid, &status, WNOHANG) != child.pid) continue;
     child.pid = -1;
     if (child.output >= 0) read_output(child);
-    if (!stop_asked_ || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      write_all(STDERR_FILENO, "regent local: " + child.name + " " + how_it_ended(status) + "\n");
+    const bool in_order = stop_asked_ && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!child.killed && !in_order) {
+      write_all(STDERR_FILENO,
+                "regent local: " + child.spec.name + " " + how_it_ended(status) + "\n");
     }
+    if (ended_) ended_(child.spec.name);
+    follow(child);
   }
 }
 
 void ProcessGroup::print_line(const Child& child, std::string line) const {
   line += '\n';
-  write_all(STDERR_FILENO, prefix_lines_ ? child.name + " | " + line : line);
+  write_all(STDERR_FILENO, prefix_lines_ ? child.spec.name + " | " + line : line);
 }
 
 }  // namespace regent::cli

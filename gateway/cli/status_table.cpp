@@ -108,19 +108,18 @@ std::string faults_text(const Painter& painter, const Object& status) {
   if (!faults.isNull() && faults->optValue("running", false)) {
     const std::string drill = text_at(*faults, "drill");
     std::string what;
-    for (const auto& [key, word] : {std::pair("drop_to", "nothing goes to "),
-                                    std::pair("drop_from", "nothing comes from "),
-                                    std::pair("delay_to", "late to "),
-                                    std::pair("drop_nodes", "no node ")}) {
+    for (const auto& [key, word] :
+         {std::pair("drop_to", "nothing goes to "), std::pair("drop_from", "nothing comes from "),
+          std::pair("delay_to", "late to "), std::pair("drop_nodes", "no node "),
+          std::pair("stop", "stopped: "), std::pair("pause", "paused: ")}) {
       const std::string regions = joined(*faults, key);
       if (!regions.empty()) what += std::string(what.empty() ? ": " : "; ") + word + regions;
     }
     if (faults->optValue("drop_redis", false)) {
       what += std::string(what.empty() ? ": " : "; ") + "no Redis";
     }
-    out += "\n" + painter.paint("drill " + drill + what,
-                                Mood::unsure) +
-           ", ends in " + milliseconds(*faults, "ends_in_ms");
+    out += "\n" + painter.paint("drill " + drill + what, Mood::unsure) + ", ends in " +
+           milliseconds(*faults, "ends_in_ms");
   }
   for_each(status, "links", [&](const Object& link) {
     const std::string drill = text_at(link, "drill");

@@ -8,6 +8,15 @@
 namespace regent {
 namespace {
 
+AdminReply by_rule(int code, const std::string& error, const FaultReply& reply) {
+  auto object = ordered_object();
+  object->set("success", false);
+  object->set("error", error);
+  object->set("rule", reply.rule);
+  object->set("message", reply.message);
+  return json_reply(code, object);
+}
+
 AdminReply fault_reply(const FaultReply& reply) {
   using Kind = FaultReply::Kind;
   switch (reply.outcome) {
@@ -19,19 +28,13 @@ AdminReply fault_reply(const FaultReply& reply) {
       return json_reply(200, object);
     }
     case Kind::not_allowed:
-      return admin_error(403, "faults_not_allowed", reply.message);
-    case Kind::unknown_name:
+      return by_rule(403, "faults_not_allowed", reply);
+    case Kind::unfit:
       return admin_error(400, "bad_request", reply.message);
     case Kind::unavailable:
       return admin_error(503, "unavailable", reply.message);
-    case Kind::refused: {
-      auto object = ordered_object();
-      object->set("success", false);
-      object->set("error", std::string("refused"));
-      object->set("rule", reply.rule);
-      object->set("message", reply.message);
-      return json_reply(412, object);
-    }
+    case Kind::refused:
+      return by_rule(412, "refused", reply);
   }
   CHECK(false);
 }

@@ -18,26 +18,36 @@ namespace regent {
 //   $other    the first region, by name, that is neither
 struct DrillStep {
   enum class Kind : std::uint8_t {
-    isolate,        // region: nothing goes there or comes from there
-    cut,            // what `region` sends to `other` is lost; `both`: and the other way
-    delay,          // what `region` sends to `other` is late by `span`
-    lose_node,      // region, node
-    lose_redis,     // region
-    switchover,     // to region
-    wait,           // span
-    await_primary,  // until region is primary (`negated`: until another one is); span at most
-    heal,           // everything
+    isolate,         // region: nothing goes there or comes from there
+    cut,             // what `region` sends to `other` is lost; `both`: and the other way
+    delay,           // what `region` sends to `other` is late by `span`
+    lose_node,       // region, process: a node is cut off from its gateways
+    lose_redis,      // region
+    stop_gateway,    // region, process: killed, and started again when it heals
+    stop_node,       // region, process
+    stop_gateways,   // region: all of them
+    pause_gateway,   // region, process: stands still, and goes on when it heals
+    pause_node,      // region, process
+    pause_gateways,  // region: all of them
+    switchover,      // to region
+    wait,            // span
+    await_primary,   // until region is primary (`negated`: until another one is); span at most
+    heal,            // everything
   };
   Kind kind = Kind::wait;
   std::string path;  // in the file: steps[2]
   std::string region;
   std::string other;
-  std::string node;
+  std::string process;  // name of a node or gateway; $first: the region's first one
   bool both = false;
   bool negated = false;
   Duration span{};
 
-  bool breaks() const { return kind <= Kind::lose_redis; }
+  bool breaks() const { return kind <= Kind::pause_gateways; }
+  bool stops() const { return Kind::stop_gateway <= kind && kind <= Kind::stop_gateways; }
+  bool pauses() const { return Kind::pause_gateway <= kind && kind <= Kind::pause_gateways; }
+  // Only where `regent local` runs the cluster.
+  bool takes_processes() const { return stops() || pauses(); }
 };
 
 struct DrillProbe {

@@ -17,12 +17,18 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 
 using Kind = DrillStep::Kind;
-constexpr std::array<std::pair<std::string_view, Kind>, 9> kKinds = {{
+constexpr std::array<std::pair<std::string_view, Kind>, 15> kKinds = {{
     {"isolate", Kind::isolate},
     {"cut", Kind::cut},
     {"delay", Kind::delay},
     {"lose_node", Kind::lose_node},
     {"lose_redis", Kind::lose_redis},
+    {"stop_gateway", Kind::stop_gateway},
+    {"stop_node", Kind::stop_node},
+    {"stop_gateways", Kind::stop_gateways},
+    {"pause_gateway", Kind::pause_gateway},
+    {"pause_node", Kind::pause_node},
+    {"pause_gateways", Kind::pause_gateways},
     {"switchover", Kind::switchover},
     {"wait", Kind::wait},
     {"await_primary", Kind::await_primary},
@@ -79,15 +85,15 @@ void parse_await(const Field& field, DrillStep& step) {
   need_duration(section, "within", kLongestFaults, step.span);
 }
 
-void parse_node(const Field& field, DrillStep& step) {
+void parse_process(const Field& field, DrillStep& step, const char* kind) {
   const auto text = field.text();
   if (!text) return;
   const std::size_t slash = text->find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == text->size()) {
-    return field.error("must be REGION/NODE");
+    return field.error(std::string("must be REGION/") + kind);
   }
   step.region = text->substr(0, slash);
-  step.node = text->substr(slash + 1);
+  step.process = text->substr(slash + 1);
 }
 
 void parse_value(const Field& field, DrillStep& step) {
@@ -98,7 +104,12 @@ void parse_value(const Field& field, DrillStep& step) {
     case Kind::await_primary:
       return parse_await(field, step);
     case Kind::lose_node:
-      return parse_node(field, step);
+    case Kind::stop_node:
+    case Kind::pause_node:
+      return parse_process(field, step, "NODE");
+    case Kind::stop_gateway:
+    case Kind::pause_gateway:
+      return parse_process(field, step, "GATEWAY");
     case Kind::wait:
       if (const auto span = field.duration(milliseconds(1), kLongestFaults)) step.span = *span;
       return;
@@ -107,6 +118,8 @@ void parse_value(const Field& field, DrillStep& step) {
       return;
     case Kind::isolate:
     case Kind::lose_redis:
+    case Kind::stop_gateways:
+    case Kind::pause_gateways:
     case Kind::switchover:
       if (auto text = field.text()) step.region = *std::move(text);
       return;
@@ -116,8 +129,10 @@ void parse_value(const Field& field, DrillStep& step) {
 DrillStep parse_step(const Field& field) {
   DrillStep step;
   step.path = field.path();
-  const Section section(field, {"isolate", "cut", "delay", "lose_node", "lose_redis", "switchover",
-                                "wait", "await_primary", "heal"});
+  const Section section(
+      field, {"isolate", "cut", "delay", "lose_node", "lose_redis", "stop_gateway", "stop_node",
+              "stop_gateways", "pause_gateway", "pause_node", "pause_gateways", "switchover",
+              "wait", "await_primary", "heal"});
   const auto given =
       std::ranges::count_if(kKinds, [&](const auto& kind) { return section.has(kind.first); });
   if (given != 1) {
@@ -238,9 +253,21 @@ std::string step_text(const DrillStep& step) {
     case Kind::delay:
       return "delay what " + step.region + " sends to " + step.other + " by " + ms();
     case Kind::lose_node:
-      return "lose node " + step.region + "/" + step.node;
+      return "lose node " + step.region + "/" + step.process;
     case Kind::lose_redis:
       return "lose the Redis of " + step.region;
+    case Kind::stop_gateway:
+      return "stop gateway " + step.region + "/" + step.process;
+    case Kind::stop_node:
+      return "stop node " + step.region + "/" + step.process;
+    case Kind::stop_gateways:
+      return "stop all gateways of " + step.region;
+    case Kind::pause_gateway:
+      return "pause gateway " + step.region + "/" + step.process;
+    case Kind::pause_node:
+      return "pause node " + step.region + "/" + step.process;
+    case Kind::pause_gateways:
+      return "pause all gateways of " + step.region;
     case Kind::switchover:
       return "switch over to " + step.region;
     case Kind::wait:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/drill/process_faults.h"
 #include "gateway/quorum_status.h"
 #include "topology/analysis.h"
 
@@ -48,14 +49,21 @@ Status bind(std::string& name, const Roles& roles) {
   return Done{};
 }
 
+bool names_gateway(const DrillStep& step) {
+  return step.kind == Kind::stop_gateway || step.kind == Kind::pause_gateway;
+}
+
 // What a step asks that the topology's regions cannot do; "": nothing.
 std::string impossible(const DrillStep& step, const Topology& topology) {
   const auto id = topology.find_region(step.region);
   if (!id) return "";
   const TopologyRegion& region = topology.region(*id);
-  if (step.kind == Kind::lose_node && step.node != "$first" &&
-      !topology.find_node(*id, step.node)) {
-    return "region " + step.region + " has no node '" + step.node + "'";
+  const bool named = !step.process.empty() && step.process != "$first";
+  if (named && names_gateway(step) && !topology.find_gateway(*id, step.process)) {
+    return "region " + step.region + " has no gateway '" + step.process + "'";
+  }
+  if (named && !names_gateway(step) && !topology.find_node(*id, step.process)) {
+    return "region " + step.region + " has no node '" + step.process + "'";
   }
   if (step.kind == Kind::lose_redis && !region.redis) {
     return "region " + step.region + " has no Redis";
@@ -90,9 +98,10 @@ Result<Drill> bind_drill(Drill drill, const Topology& topology, RegionId primary
         return Error{ErrorCode::invalid, step.path + ": " + bound.error().message};
       }
     }
-    if (step.kind == Kind::lose_node && step.node == "$first") {
+    if (step.process == "$first") {
       const TopologyRegion& region = topology.region(*topology.find_region(step.region));
-      step.node = topology.node(region.nodes.front()).name;
+      step.process = names_gateway(step) ? topology.gateway(region.gateways.front()).name
+                                         : topology.node(region.nodes.front()).name;
     }
     if (const std::string problem = impossible(step, topology); !problem.empty()) {
       return Error{ErrorCode::invalid, step.path + ": " + problem};
@@ -104,8 +113,40 @@ Result<Drill> bind_drill(Drill drill, const Topology& topology, RegionId primary
 void DrillPlan::add(RegionId of, std::vector<std::string> FaultOrder::*list,
                     const std::string& name, std::vector<GatewayId>& changed) {
   for (const GatewayId gateway : topology_.region(of).gateways) {
+    if (is_down(gateway)) continue;
     add_once(orders_[gateway].*list, name);
     if (std::ranges::count(changed, gateway) == 0) changed.push_back(gateway);
+  }
+}
+
+std::vector<GatewayId> DrillPlan::stopped_by(const DrillStep& step) const {
+  std::vector<GatewayId> stopped;
+  if (!step.stops()) return stopped;
+  for (const std::string& name : processes_of(step, topology_)) {
+    const auto process = find_process(topology_, name);
+    if (const auto* gateway = std::get_if<GatewayId>(&*process)) stopped.push_back(*gateway);
+  }
+  return stopped;
+}
+
+void DrillPlan::take_processes(const DrillStep& step, std::vector<GatewayId>& changed) {
+  const std::vector<std::string> names = processes_of(step, topology_);
+  for (const std::string& name : names) {
+    const auto process = find_process(topology_, name);
+    if (const auto* gateway = std::get_if<GatewayId>(&*process)) {
+      down_.insert(*gateway);
+    } else {
+      lost_.insert(std::get<NodeId>(*process));
+    }
+  }
+  for (const GatewayId gateway : stopped_by(step)) orders_.erase(gateway);
+  for (std::uint16_t i = 0; i < topology_.gateways.size(); ++i) {
+    if (is_down(GatewayId{i})) continue;
+    FaultOrder& order = orders_[GatewayId{i}];
+    for (const std::string& name : names) {
+      add_once(step.stops() ? order.stop : order.pause, name);
+    }
+    changed.push_back(GatewayId{i});
   }
 }
 
@@ -114,7 +155,7 @@ std::vector<GatewayId> DrillPlan::take(const DrillStep& step) {
   const auto id = [this](const std::string& name) { return *topology_.find_region(name); };
   switch (step.kind) {
     case Kind::isolate:
-      isolated_.push_back(id(step.region));
+      isolated_.insert(id(step.region));
       for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
         if (RegionId{i} == id(step.region)) continue;
         add(RegionId{i}, &FaultOrder::drop_to, step.region, changed);
@@ -130,18 +171,31 @@ std::vector<GatewayId> DrillPlan::take(const DrillStep& step) {
       for (const GatewayId gateway : changed) orders_[gateway].delay = step.span;
       break;
     case Kind::lose_node:
-      add(id(step.region), &FaultOrder::drop_nodes, step.node, changed);
+      lost_.insert(*topology_.find_node(id(step.region), step.process));
+      add(id(step.region), &FaultOrder::drop_nodes, step.process, changed);
       break;
     case Kind::lose_redis:
       for (const GatewayId gateway : topology_.region(id(step.region)).gateways) {
+        if (is_down(gateway)) continue;
         orders_[gateway].drop_redis = true;
         changed.push_back(gateway);
       }
       break;
+    case Kind::stop_gateway:
+    case Kind::stop_node:
+    case Kind::stop_gateways:
+    case Kind::pause_gateway:
+    case Kind::pause_node:
+    case Kind::pause_gateways:
+      take_processes(step, changed);
+      break;
     case Kind::heal:
       for (const auto& [gateway, order] : orders_) changed.push_back(gateway);
+      std::ranges::stable_partition(changed, [this](GatewayId each) { return !is_down(each); });
       orders_.clear();
       isolated_.clear();
+      down_.clear();
+      lost_.clear();
       break;
     case Kind::switchover:
     case Kind::wait:
@@ -149,6 +203,37 @@ std::vector<GatewayId> DrillPlan::take(const DrillStep& step) {
       break;
   }
   return changed;
+}
+
+bool DrillPlan::quorum_of(const std::set<RegionId>& together) const {
+  std::vector<NodeId> down;
+  for (std::uint32_t i = 0; i < topology_.nodes.size(); ++i) {
+    const NodeId node{i};
+    const RegionId region = topology_.node(node).region;
+    const bool mute = std::ranges::all_of(topology_.region(region).gateways,
+                                          [this](GatewayId id) { return is_down(id); });
+    if (mute || lost_.contains(node) || !together.contains(region)) down.push_back(node);
+  }
+  return describe_quorum(topology_, ballot_without(topology_, down), {}).outcome == Outcome::won;
+}
+
+bool DrillPlan::leaves_quorum() const {
+  std::set<RegionId> rest;
+  for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
+    if (!isolated_.contains(RegionId{i})) rest.insert(RegionId{i});
+  }
+  return quorum_of(rest) ||
+         std::ranges::any_of(isolated_, [this](RegionId alone) { return quorum_of({alone}); });
+}
+
+std::vector<std::string> processes_of(const DrillStep& step, const Topology& topology) {
+  if (!step.takes_processes()) return {};
+  if (!step.process.empty()) return {step.region + "/" + step.process};
+  std::vector<std::string> names;
+  for (const GatewayId gateway : topology.region(*topology.find_region(step.region)).gateways) {
+    names.push_back(step.region + "/" + topology.gateway(gateway).name);
+  }
+  return names;
 }
 
 FaultOrder DrillPlan::order(GatewayId gateway) const {
@@ -196,7 +281,13 @@ std::vector<std::string> unsafe_steps(const Drill& bound, const Topology& topolo
   DrillPlan plan(topology);
   for (const DrillStep& step : bound.steps) {
     if (step.kind == Kind::switchover) primary = *topology.find_region(step.region);
-    for (const GatewayId gateway : plan.take(step)) {
+    const std::vector<GatewayId> changed = plan.take(step);
+    if (step.breaks() && (changed.empty() || !plan.leaves_quorum())) {
+      problems.push_back(step.path + ": " + step_text(step) +
+                         ": no side would be left with a quorum (rule spare_region)");
+      continue;
+    }
+    for (const GatewayId gateway : changed) {
       FaultOrder order = plan.order(gateway);
       if (!order.breaks_anything()) continue;
       order.drill = bound.name;

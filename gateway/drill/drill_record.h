@@ -48,11 +48,12 @@ struct GatewaySample {
   std::vector<std::pair<std::string, std::string>> links;  // region.gateway, state
 };
 
-// A region was cut off from all others.
+// A region was cut off from all others, or its gateways did not run.
 struct Isolation {
   std::string region;
   double from = 0;
   double until = 0;
+  std::string gateway{};  // only this one, and the region went on; "": all of them
 };
 
 struct DrillRecord {

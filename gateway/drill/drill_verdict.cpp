@@ -73,8 +73,8 @@ std::uint64_t taken_in_minority(const DrillRecord& record) {
     taken += probe.acknowledged() &&
              std::ranges::any_of(record.isolations, [&](const Isolation& isolation) {
                const double over = isolation.from + seconds(record.lease) + kNoticeSeconds;
-               return isolation.region == probe.region && probe.sent > over &&
-                      probe.answered < isolation.until;
+               return isolation.region == probe.region && isolation.gateway.empty() &&
+                      probe.sent > over && probe.answered < isolation.until;
              });
   }
   return taken;
@@ -118,8 +118,9 @@ std::uint64_t failed_writes(const std::vector<ProbeAnswer>& probes,
   return static_cast<std::uint64_t>(std::ranges::count_if(probes, [&](const ProbeAnswer& probe) {
     return !probe.acknowledged() &&
            std::ranges::none_of(isolations, [&](const Isolation& isolation) {
-             return isolation.region == probe.region && probe.answered >= isolation.from &&
-                    probe.sent <= isolation.until;
+             return isolation.region == probe.region &&
+                    (isolation.gateway.empty() || isolation.gateway == probe.gateway) &&
+                    probe.answered >= isolation.from && probe.sent <= isolation.until;
            });
   }));
 }

@@ -21,8 +21,8 @@ constexpr std::uint32_t kDayMinutes = 24 * 60;
 Error invalid(const std::string& text) {
   return {ErrorCode::invalid,
           text + R"(; send {"drop_to":["REGION"],"drop_from":["REGION"],"for":"10s"}, with )"
-                 R"("drop_nodes", "delay_to" and "delay", "drop_redis", "drill", "min_margin" )"
-                 "if you like"};
+                 R"("drop_nodes", "delay_to" and "delay", "drop_redis", "stop", "pause", "drill", )"
+                 R"("min_margin" if you like)"};
 }
 
 Result<std::vector<std::string>> names(const std::string& key, const Var& value) {
@@ -62,14 +62,15 @@ Status read_drill(const Var& value, std::string& out) {
 Status read(const std::string& key, const Var& value, FaultOrder& order) {
   for (const auto& [name, target] :
        {std::pair("drop_to", &order.drop_to), std::pair("drop_from", &order.drop_from),
-        std::pair("delay_to", &order.delay_to), std::pair("drop_nodes", &order.drop_nodes)}) {
+        std::pair("delay_to", &order.delay_to), std::pair("drop_nodes", &order.drop_nodes),
+        std::pair("stop", &order.stop), std::pair("pause", &order.pause)}) {
     if (key != name) continue;
     auto list = names(key, value);
     if (!list.ok()) return list.error();
     *target = *std::move(list);
     return Done{};
   }
-  if (key == "for") return read_duration(key, value, kLongestFaults, order.length);
+  if (key == "for") return read_duration(key, value, Duration::max(), order.length);
   if (key == "delay") return read_duration(key, value, kLongestDelay, order.delay);
   if (key == "drill") return read_drill(value, order.drill);
   if (key == "drop_redis") {

@@ -26,14 +26,20 @@ struct FaultOrder {
   Duration delay{};
   std::vector<std::string> drop_nodes;  // of the gateway's own region: as good as gone
   bool drop_redis = false;
-  Duration length{};  // up to kLongestFaults
+  std::vector<std::string> stop;   // processes, REGION/NAME, of any region: killed, and
+  std::vector<std::string> pause;  // these are stopped in whatever they do; only where one runs
+                                   // them all (FaultSettings::supervisor)
+  Duration length{};               // then everything ends
   // Whose they are. With nothing to break the order only announces the drill: it checks that it may
   // begin, and keeps others away for its length. Faults outside of any drill belong together.
   std::string drill = kNoDrill;
   std::optional<std::uint64_t> min_margin;  // of the quorum; below it everything ends at once
 
   bool breaks_links() const { return !drop_to.empty() || !drop_from.empty() || !delay_to.empty(); }
-  bool breaks_anything() const { return breaks_links() || drop_redis || !drop_nodes.empty(); }
+  bool breaks_processes() const { return !stop.empty() || !pause.empty(); }
+  bool breaks_anything() const {
+    return breaks_links() || breaks_processes() || drop_redis || !drop_nodes.empty();
+  }
 };
 
 // From the body of POST /v1/faults. Errors say what is wrong with it and what would be right.
@@ -58,6 +64,7 @@ Result<FaultWindow> parse_fault_window(const std::string& text);
 struct FaultSettings {
   bool allowed = false;
   std::optional<FaultWindow> window;  // none: at any time
+  int supervisor = -1;  // the socket to who runs all processes (process_faults.h); -1: nobody does
 };
 
 // What runs, for people and programs.
@@ -66,11 +73,12 @@ struct FaultsStatus {
   bool running = false;  // a drill or a fault; the rest says nothing otherwise
   FaultOrder order;
   Instant until = Instant::min();
-  std::string last_end;  // why the last ones ended; "": there were none
+  std::string last_end;    // why the last ones ended; "": there were none
+  bool processes = false;  // can be stopped and paused, too
 };
 
 struct FaultReply {
-  enum class Kind : std::uint8_t { done, not_allowed, unknown_name, refused, unavailable };
+  enum class Kind : std::uint8_t { done, not_allowed, unfit, refused, unavailable };
   Kind outcome = Kind::done;
   std::string rule;     // which safety rule refused
   std::string message;  // in words; what ended, or why not

@@ -19,6 +19,23 @@ std::set<std::string> cut_regions(const FaultOrder& order) {
   return cut;
 }
 
+bool takes_process(const FaultOrder& order, const std::string& region, const std::string& name) {
+  const std::string process = region + "/" + name;
+  return std::ranges::count(order.stop, process) + std::ranges::count(order.pause, process) > 0;
+}
+
+// Regions that lose all their gateways: nobody asks their nodes any more.
+std::set<std::string> without_gateways(const Topology& topology, const FaultOrder& order) {
+  std::set<std::string> mute;
+  for (const TopologyRegion& region : topology.regions) {
+    const bool all = std::ranges::all_of(region.gateways, [&](GatewayId gateway) {
+      return takes_process(order, region.name, topology.gateway(gateway).name);
+    });
+    if (all) mute.insert(region.name);
+  }
+  return mute;
+}
+
 // Whether a gateway loses all other regions by it.
 bool cuts_itself_off(const Topology& topology, const FaultOrder& order) {
   return cut_regions(order).size() + 1 >= topology.regions.size();
@@ -28,7 +45,8 @@ bool cuts_itself_off(const Topology& topology, const FaultOrder& order) {
 QuorumStatus quorum_without(const Topology& topology, const GatewayStatus& status,
                             const FaultOrder& order, const std::set<std::string>& cut) {
   const auto taken = [&](const std::string& region, const std::string& node) {
-    return region == status.region && std::ranges::count(order.drop_nodes, node) > 0;
+    return takes_process(order, region, node) ||
+           (region == status.region && std::ranges::count(order.drop_nodes, node) > 0);
   };
   std::vector<NodeId> down;
   for (std::size_t r = 0; r < topology.regions.size(); ++r) {
@@ -56,7 +74,8 @@ std::string spare_outside(const FaultScene& scene, const std::set<std::string>& 
 }
 
 Remainder side_without(const Topology& topology, const FaultOrder& order, const FaultScene& scene,
-                       const std::set<std::string>& cut) {
+                       std::set<std::string> cut) {
+  cut.merge(without_gateways(topology, order));
   const QuorumStatus quorum = quorum_without(topology, scene.status, order, cut);
   Remainder side;
   side.quorum = quorum.outcome == Outcome::won;
@@ -104,11 +123,16 @@ bool goes_on(const FaultOrder& order, const FaultScene& scene) {
                              [&](const LinkStatus& link) { return link.drill == order.drill; });
 }
 
+std::string limit_text() {
+  return std::to_string(std::chrono::duration_cast<std::chrono::minutes>(kLongestFaults).count()) +
+         " minutes";
+}
+
 std::optional<FaultRefusal> judge_remainder(const Topology& topology, const FaultOrder& order,
                                             const FaultScene& scene) {
   const Remainder left = remainder_of(topology, order, scene);
   if (!left.quorum) {
-    return FaultRefusal{"spare_region", "no side of this cut would have a quorum"};
+    return FaultRefusal{"spare_region", "no side would be left with a quorum"};
   }
   if (left.spare.empty()) {
     return FaultRefusal{"spare_region",
@@ -142,6 +166,9 @@ Remainder remainder_of(const Topology& topology, const FaultOrder& order, const 
 
 std::optional<FaultRefusal> judge_faults(const Topology& topology, const FaultSettings& settings,
                                          const FaultOrder& order, const FaultScene& scene) {
+  if (order.length > kLongestFaults) {
+    return FaultRefusal{"length", "faults last " + limit_text() + " at most"};
+  }
   if (settings.window && !settings.window->open_at(scene.wall_now)) {
     return FaultRefusal{"window", "faults are allowed " + settings.window->text() + " only"};
   }

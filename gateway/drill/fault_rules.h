@@ -37,6 +37,7 @@ struct Remainder {
 Remainder remainder_of(const Topology& topology, const FaultOrder& order, const FaultScene& scene);
 
 // The first rule that forbids the order, in this sequence:
+//   length        it would last longer than kLongestFaults
 //   window        outside the time that the gateway was started with
 //   drill_running faults of others run here, or in a gateway that was heard of lately
 //   incident      something is wrong already: no primary, paused, a node or a link down

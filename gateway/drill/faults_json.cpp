@@ -17,6 +17,7 @@ Poco::JSON::Object::Ptr faults_json(const FaultsStatus& faults, Instant now) {
   Poco::JSON::Object::Ptr object = new Poco::JSON::Object(Poco::JSON_PRESERVE_KEY_ORDER);
   const bool running = faults.running && now < faults.until;
   object->set("allowed", faults.allowed);
+  object->set("processes", faults.processes);
   object->set("running", running);
   if (running) {
     object->set("drill", faults.order.drill);
@@ -25,6 +26,8 @@ Poco::JSON::Object::Ptr faults_json(const FaultsStatus& faults, Instant now) {
     object->set("delay_to", list(faults.order.delay_to));
     object->set("drop_nodes", list(faults.order.drop_nodes));
     object->set("drop_redis", faults.order.drop_redis);
+    object->set("stop", list(faults.order.stop));
+    object->set("pause", list(faults.order.pause));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(faults.until - now);
     object->set("ends_in_ms", left.count());
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/drill/process_faults.h"
 #include "region/log.h"
 
 namespace regent {
@@ -26,11 +27,16 @@ FaultReply refused(FaultReply::Kind outcome, std::string rule, std::string messa
 FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
   using Kind = FaultReply::Kind;
   if (!settings_.allowed) {
-    return refused(Kind::not_allowed, "", "this gateway was started without --allow-faults");
+    return refused(Kind::not_allowed, "allow_faults",
+                   "this gateway was started without --allow-faults");
   }
-  const RegionId own = *topology_.find_region(scene.status.region);
-  if (const std::string unknown = unknown_name(order, own); !unknown.empty()) {
-    return refused(Kind::unknown_name, "", "the topology has no " + unknown);
+  if (order.breaks_processes() && settings_.supervisor < 0) {
+    return refused(Kind::not_allowed, "local",
+                   "`regent local --allow-faults` does not run this gateway, so no process can be "
+                   "stopped or paused through it");
+  }
+  if (const std::string problem = unfit(order, scene.status); !problem.empty()) {
+    return refused(Kind::unfit, "", problem);
   }
   watch(scene.status, scene.now);
   scene.running = status();
@@ -39,13 +45,18 @@ FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
               {{"drill", order.drill}, {"rule", refusal->rule}, {"reason", refusal->message}});
     return refused(Kind::refused, refusal->rule, refusal->message);
   }
+  self_ = scene.status.region + "/" + scene.status.gateway;
+  if (order.breaks_processes() || order_.breaks_processes()) {
+    const Status held = hold_processes(order, order.length);
+    if (!held.ok()) return refused(Kind::unavailable, "", held.error().message);
+  }
   links_.heal();
   running_ = true;
   order_ = order;
   drill_ = order.drill;
   until_ = scene.now + order.length;
   watches_margin_ = remainder_of(topology_, order, scene).with_self;
-  make(order, own);
+  make(order, *topology_.find_region(scene.status.region));
   log_event(LogLevel::warning, order.breaks_anything() ? "faults begin" : "drill announced",
             {{"drill", drill_},
              {"drop_to", joined(order.drop_to)},
@@ -53,22 +64,40 @@ FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
              {"delay_to", joined(order.delay_to)},
              {"drop_nodes", joined(order.drop_nodes)},
              {"drop_redis", order.drop_redis ? "true" : "false"},
+             {"stop", joined(order.stop)},
+             {"pause", joined(order.pause)},
              {"seconds", seconds_text(order.length)}});
   return {Kind::done, "", "", status()};
 }
 
-std::string GatewayFaults::unknown_name(const FaultOrder& order, RegionId own) const {
+std::string GatewayFaults::unfit(const FaultOrder& order, const GatewayStatus& status) const {
   for (const auto* list : {&order.drop_to, &order.drop_from, &order.delay_to}) {
     for (const std::string& name : *list) {
-      if (!topology_.find_region(name)) return "region '" + name + "'";
+      if (!topology_.find_region(name)) return "the topology has no region '" + name + "'";
     }
   }
+  const RegionId own = *topology_.find_region(status.region);
   for (const std::string& name : order.drop_nodes) {
     if (!topology_.find_node(own, name)) {
-      return "node '" + name + "' in region " + topology_.region_name(own);
+      return "the topology has no node '" + name + "' in region " + status.region;
+    }
+  }
+  for (const auto* list : {&order.stop, &order.pause}) {
+    for (const std::string& name : *list) {
+      if (!find_process(topology_, name)) {
+        return "the topology has no process '" + name + "'; name it REGION/NAME";
+      }
+      // It could neither answer nor watch the quorum.
+      if (name == status.region + "/" + status.gateway) {
+        return "that is this gateway itself; order it at another one";
+      }
     }
   }
   return "";
+}
+
+Status GatewayFaults::hold_processes(const FaultOrder& order, Duration length) {
+  return send_process_faults(settings_.supervisor, {self_, length, order.stop, order.pause});
 }
 
 void GatewayFaults::make(const FaultOrder& order, RegionId own) {
@@ -87,7 +116,7 @@ void GatewayFaults::make(const FaultOrder& order, RegionId own) {
 
 FaultReply GatewayFaults::end(const std::string& why) {
   if (!settings_.allowed) {
-    return refused(FaultReply::Kind::not_allowed, "",
+    return refused(FaultReply::Kind::not_allowed, "allow_faults",
                    "this gateway was started without --allow-faults");
   }
   const std::string message = running_ ? "drill " + drill_ + " is ended here" : "nothing ran here";
@@ -99,7 +128,14 @@ void GatewayFaults::stop(const std::string& why) {
   links_.heal();
   cut_redis_(Instant::min());
   log_event(LogLevel::warning, "faults end", {{"drill", drill_}, {"reason", why}});
+  if (order_.breaks_processes()) {
+    if (const Status told = hold_processes({}, Duration::zero()); !told.ok()) {
+      log_event(LogLevel::error, "processes stay stopped or paused until their time is over",
+                {{"reason", told.error().message}});
+    }
+  }
   running_ = false;
+  order_ = {};
   drill_.clear();
   last_end_ = why;
 }
@@ -115,8 +151,12 @@ void GatewayFaults::watch(const GatewayStatus& status, Instant now) {
 }
 
 FaultsStatus GatewayFaults::status() const {
-  return {settings_.allowed, running_, running_ ? order_ : FaultOrder{},
-          running_ ? until_ : Instant::min(), last_end_};
+  return {settings_.allowed,
+          running_,
+          running_ ? order_ : FaultOrder{},
+          running_ ? until_ : Instant::min(),
+          last_end_,
+          settings_.supervisor >= 0};
 }
 
 void GatewayFaults::apply_to(Route& route) const {

@@ -39,8 +39,10 @@ class GatewayFaults {
   void apply_to(Route& route) const;
 
  private:
-  // The first name in the order that the topology does not have; "": none.
-  std::string unknown_name(const FaultOrder& order, RegionId own) const;
+  // What in the order can be nowhere, or not here, as a sentence; "": nothing.
+  std::string unfit(const FaultOrder& order, const GatewayStatus& status) const;
+  // Tells whoever runs the processes what becomes of them for so long.
+  Status hold_processes(const FaultOrder& order, Duration length);
   void make(const FaultOrder& order, RegionId own);
   void stop(const std::string& why);
 
@@ -53,6 +55,7 @@ class GatewayFaults {
   std::string drill_;
   Instant until_ = Instant::min();
   bool watches_margin_ = false;
+  std::string self_;  // REGION/NAME
   std::string last_end_;
 };
 

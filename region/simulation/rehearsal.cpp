@@ -166,6 +166,14 @@ class Stage {
           impose(world_.process(step.node), process->id());
         }
         return;
+      case Kind::stop:
+        process_of(step).crash();
+        taken_.push_back(&process_of(step));
+        return;
+      case Kind::pause:
+        process_of(step).pause();
+        taken_.push_back(&process_of(step));
+        return;
       case Kind::heal:
         return heal();
       case Kind::switchover:
@@ -189,6 +197,12 @@ class Stage {
     if (!await(seconds(35), [&] { return leader() == to; })) fail("the switchover was not done");
   }
 
+  Process& process_of(const RehearsalStep& step) {
+    const ProcessId id =
+        std::visit([this](auto each) { return world_.process(each); }, *step.process);
+    return *processes_.all[id];
+  }
+
   void cut(RegionId from, RegionId to) {
     for (const Process* a : processes_.all) {
       if (world_.region_of(a->id()) != from) continue;
@@ -206,8 +220,13 @@ class Stage {
     for (const RehearsalStep& slow : slow_) {
       network_.slow_down(slow.region.value, slow.other.value, -slow.span);
     }
+    for (Process* process : taken_) {
+      if (!process->alive()) process->start();
+      process->resume();
+    }
     cuts_.clear();
     slow_.clear();
+    taken_.clear();
   }
 
   Rehearsed fail(const std::string& why) {
@@ -229,6 +248,7 @@ class Stage {
   Network network_;
   std::vector<std::pair<ProcessId, ProcessId>> cuts_;
   std::vector<RehearsalStep> slow_;
+  std::vector<Process*> taken_;   // stopped or paused
   RegionId primary_ = kNoRegion;  // when the first step was taken
   TrueInstant began_{};
   TrueInstant last_write_{};

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "topology/topology.h"
@@ -17,6 +18,8 @@ struct RehearsalStep {
     cut,            // what `region` sends to `other`; `both`: and the other way
     slow,           // what `region` sends to `other`, by `span`
     lose_node,      // node
+    stop,           // process, until it heals
+    pause,          // process, until it heals
     heal,           // everything
     switchover,     // to region
     wait,           // span
@@ -26,6 +29,7 @@ struct RehearsalStep {
   RegionId region = kNoRegion;
   RegionId other = kNoRegion;
   NodeId node;
+  std::optional<std::variant<GatewayId, NodeId>> process;
   bool both = false;
   bool negated = false;
   Duration span{};

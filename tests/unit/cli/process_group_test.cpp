@@ -1,12 +1,15 @@
 #include "gateway/cli/process_group.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -73,6 +76,19 @@ class OwnProcess {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   const std::string& text() const { return text_; }  // after wait()
+  std::string so_far() {
+    std::scoped_lock lock(mutex_);
+    return text_;
+  }
+  // Until that text has come so many times.
+  bool await(const std::string& text, int times) {
+    return eventually([&] {
+      const std::string shown = so_far();
+      int found = 0;
+      for (std::size_t at = 0; (at = shown.find(text, at)) != std::string::npos; ++at) ++found;
+      return found >= times;
+    });
+  }
 
  private:
   pid_t pid_ = -1;
@@ -145,6 +161,63 @@ TEST(ProcessGroupTest, AChildThatDoesNotEndIsKilled) {
   process.signal_after("a | up", SIGTERM);
   EXPECT_EQ(process.wait(), 1);
   EXPECT_NE(process.text().find("a | does not end, killed\n"), std::string::npos) << process.text();
+}
+
+// A group of one child "a", on which `acts` are carried out, one each time the pipe is written to.
+int run_attended(const std::string& script, int end,
+                 std::vector<std::function<void(ProcessGroup&)>> acts) {
+  ProcessGroup group("/bin/sh", true, std::chrono::seconds(30));
+  std::size_t next = 0;
+  group.attend(
+      end,
+      [&] {
+        char byte = 0;
+        while (read(end, &byte, 1) == 1) acts.at(next++)(group);
+        return kNever;
+      },
+      [](const std::string&) {});
+  return group.start(shell("a", script)).ok() && group.run() ? 0 : 1;
+}
+
+TEST(ProcessGroupTest, AStoppedChildComesBackAndAPausedOneGoesOn) {
+  using State = ProcessGroup::State;
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
+  OwnProcess process([&] {
+    const auto to = [](State state) {
+      return [state](ProcessGroup& group) { group.hold("a", state); };
+    };
+    return run_attended("trap 'echo bye; exit 0' TERM; echo up $$; while true; do sleep 0.01; done",
+                        ends[0],
+                        {to(State::stopped), to(State::stopped), to(State::running),
+                         to(State::paused), to(State::running), to(State::paused)});
+  });
+  const auto act = [&] { ASSERT_EQ(write(ends[1], "x", 1), 1); };
+  ASSERT_TRUE(process.await("a | up", 1));
+  act();
+  ASSERT_TRUE(process.await("a | is killed for a drill", 1));
+  act();  // again the same
+  act();
+  ASSERT_TRUE(process.await("a | is started again after a drill", 1));
+  ASSERT_TRUE(process.await("a | up", 2));
+  const std::string shown = process.so_far();
+  const pid_t child = std::stoi(shown.substr(shown.rfind("up ") + 3));
+  const auto state = [child] {
+    std::ifstream file("/proc/" + std::to_string(child) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    return text.substr(text.rfind(')') + 2, 1);
+  };
+  act();
+  EXPECT_TRUE(eventually([&] { return state() == "T"; }));
+  act();
+  EXPECT_TRUE(eventually([&] { return state() != "T"; }));
+  act();
+  EXPECT_TRUE(eventually([&] { return state() == "T"; }));
+  process.signal_after("up", SIGTERM);  // which a paused one has to hear, too
+  EXPECT_EQ(process.wait(), 0) << process.text();
+  EXPECT_NE(process.text().find("a | bye\n"), std::string::npos);
+  EXPECT_EQ(process.text().find("was ended"), std::string::npos) << process.text();
+  for (const int end : ends) close(end);
 }
 
 TEST(ProcessGroupTest, ALineOfAnyLengthPasses) {

@@ -38,13 +38,14 @@ TEST_F(AdminFaultsTest, RefusalsKeepTheirCodes) {
     return FaultReply{outcome, "incident", "this is no time for a drill", {}};
   });
   for (const auto& [given, code] :
-       {std::pair(Kind::not_allowed, 403), std::pair(Kind::unknown_name, 400),
+       {std::pair(Kind::not_allowed, 403), std::pair(Kind::unfit, 400),
         std::pair(Kind::refused, 412), std::pair(Kind::unavailable, 503)}) {
     outcome = given;
     const HttpAnswer answer = order();
     EXPECT_EQ(answer.code, code);
     EXPECT_EQ(answer.json->getValue<std::string>("message"), "this is no time for a drill");
-    EXPECT_EQ(answer.json->optValue<std::string>("rule", ""), code == 412 ? "incident" : "");
+    EXPECT_EQ(answer.json->optValue<std::string>("rule", ""),
+              code == 412 || code == 403 ? "incident" : "");
   }
   EXPECT_EQ(order("{}").code, 400);
   EXPECT_EQ(ask("GET", "/v1/faults").code, 405);

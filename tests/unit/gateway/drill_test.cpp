@@ -102,6 +102,12 @@ TEST(DrillFile, SaysWhatIsWrongAndWhere) {
       {"  - isolate: mars\n", "d.yaml:3:5: steps[0]: there is no region 'mars'"},
       {"  - lose_node: eu/n9\n", "has no node 'n9'"},
       {"  - lose_redis: eu\n", "has no Redis"},
+      {"  - stop_node: eu\n", "d.yaml:3:16: steps[0].stop_node: must be REGION/NODE"},
+      {"  - pause_gateway: /gw1\n", "must be REGION/GATEWAY"},
+      {"  - stop_gateway: eu/n1\n", "d.yaml:3:5: steps[0]: region eu has no gateway 'n1'"},
+      {"  - pause_node: eu/gw1\n", "region eu has no node 'gw1'"},
+      {"  - stop_gateways: mars\n", "there is no region 'mars'"},
+      {"  - stop_nodes: eu\n", "d.yaml:3:5: steps[0].stop_nodes: "},
       {"  []\n", "has no step"},
   };
   for (const auto& [steps, problem] : cases) {
@@ -142,6 +148,32 @@ TEST(DrillPlan, IsolatesAtTheGatewaysOfTheOthers) {
   EXPECT_FALSE(plan.order(changed[0]).breaks_anything());
 }
 
+TEST(DrillPlan, StopsAndPausesThroughAllThatGoOn) {
+  const Topology shop = topology();
+  const Drill drill = bound(
+      "  - stop_gateways: us-east\n  - pause_gateway: us-west/$first\n"
+      "  - stop_node: us-east/$first\n  - heal: all\n",
+      shop, "us-east");
+  const GatewayId eu{0};
+  const GatewayId west{3};
+  DrillPlan plan(shop);
+  EXPECT_EQ(plan.stopped_by(drill.steps[0]).size(), 2U);
+  EXPECT_EQ(plan.take(drill.steps[0]), (std::vector{eu, west})) << "not through those it stops";
+  EXPECT_EQ(plan.order(eu).stop, (std::vector<std::string>{"us-east/gw1", "us-east/gw2"}));
+  EXPECT_TRUE(plan.stopped_by(drill.steps[1]).empty()) << "it does not forget the drill";
+  EXPECT_EQ(plan.take(drill.steps[1]), std::vector{eu});
+  EXPECT_EQ(plan.order(eu).pause, std::vector<std::string>{"us-west/gw1"});
+  EXPECT_TRUE(plan.is_down(west));
+  EXPECT_EQ(plan.take(drill.steps[2]), std::vector{eu});
+  EXPECT_EQ(plan.order(eu).stop.back(), "us-east/n1");
+  EXPECT_EQ(plan.take(drill.steps[3]), (std::vector{eu, west}))
+      << "who stands still is told when it goes on";
+  EXPECT_FALSE(plan.any_down());
+  EXPECT_FALSE(plan.order(eu).breaks_anything());
+  EXPECT_EQ(step_text(drill.steps[0]), "stop all gateways of us-east");
+  EXPECT_EQ(step_text(drill.steps[1]), "pause gateway us-west/gw1");
+}
+
 TEST(DrillPlan, KnowsWhatIsUnsafe) {
   const Topology shop = topology();
   const RegionId east = *shop.find_region("us-east");
@@ -149,9 +181,21 @@ TEST(DrillPlan, KnowsWhatIsUnsafe) {
   const auto two = unsafe_steps(
       bound("  - isolate: $standby\n  - isolate: $other\n", shop, "us-east"), shop, east);
   ASSERT_EQ(two.size(), 1U);
-  EXPECT_NE(two[0].find("steps[1]: isolate us-west: this gateway would be cut off from the quorum"),
+  EXPECT_NE(two[0].find("steps[1]: isolate us-west: no side would be left with a quorum"),
             std::string::npos)
       << two[0];
+  for (const char* second : {"stop_gateways: us-west", "pause_gateways: us-west",
+                             "stop_node: us-west/n1", "pause_gateway: us-west/gw1"}) {
+    const auto found = unsafe_steps(
+        bound(std::string("  - isolate: eu\n  - ") + second + "\n", shop, "us-east"), shop, east);
+    ASSERT_EQ(found.size(), 1U) << second;
+    EXPECT_NE(found[0].find("rule spare_region"), std::string::npos) << found[0];
+  }
+  EXPECT_TRUE(unsafe_steps(bound("  - isolate: eu\n  - stop_gateway: us-east/gw1\n"
+                                 "  - pause_node: us-east/n1\n",
+                                 shop, "us-east"),
+                           shop, east)
+                  .empty());
   const Topology sites = topology(kTwoSites);
   const RegionId a = *sites.find_region("a");
   EXPECT_TRUE(unsafe_steps(bound("  - isolate: a\n", sites, "a"), sites, a).empty());
