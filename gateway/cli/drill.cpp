@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -10,6 +9,7 @@
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/drill_probe.h"
+#include "gateway/cli/drill_rehearsal.h"
 #include "gateway/cli/drill_rehearse.h"
 #include "gateway/cli/drill_run.h"
 #include "gateway/drill/drill_plan.h"
@@ -28,6 +28,8 @@ struct DrillOptions {
   std::string folder = "deploy/drills";
   std::string out = "drill-reports";
   std::string id;
+  std::string format = "json";
+  std::uint64_t rehearsals = 1000;
 };
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -164,16 +166,13 @@ std::vector<EarlierRun> earlier_runs(const std::string& folder, const std::strin
   return runs;
 }
 
-bool write_reports(const std::string& folder, const DrillRecord& record,
-                   const DrillVerdict& verdict) {
+bool write_reports(const std::string& folder, const DrillReport& report) {
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
-  const auto earlier = earlier_runs(folder, record.drill.name);
-  const std::string stem = folder + "/" + record.id;
-  for (const auto& [name, text] :
-       {std::pair(stem + ".json", report_json(record, verdict)),
-        std::pair(stem + ".xml", report_junit(record, verdict)),
-        std::pair(stem + ".html", report_page(record, verdict, earlier))}) {
+  const std::string stem = folder + "/" + report.record.id;
+  for (const auto& [name, text] : {std::pair(stem + ".json", report_json(report)),
+                                   std::pair(stem + ".xml", report_junit(report)),
+                                   std::pair(stem + ".html", report_page(report))}) {
     std::ofstream stream(name, std::ios::binary);
     stream << text << std::flush;
     if (stream) continue;
@@ -182,6 +181,19 @@ bool write_reports(const std::string& folder, const DrillRecord& record,
   }
   std::cout << "report: " << stem << ".html (and .json, .xml)\n";
   return true;
+}
+
+// What the run has to be compared with; before it, so that it is a forecast. In one thread: a
+// cluster on the same machine should not notice.
+std::optional<RehearsedFigures> rehearse_before(const DrillOptions& options,
+                                                const Topology& topology, RegionId primary,
+                                                const Drill& drill) {
+  if (options.rehearsals == 0) return std::nullopt;
+  RehearsalSettings settings;
+  settings.runs = options.rehearsals;
+  settings.primary = primary;
+  settings.round_trips = measured_round_trips(topology, options.client.certs);
+  return rehearse_drill(drill, topology, settings);
 }
 
 // What the drill needs, as a gateway of the primary sees the cluster.
@@ -209,24 +221,23 @@ std::optional<std::string> missing_need(const Drill& drill, const Topology& topo
          std::to_string(drill.needs_margin);
 }
 
-int carry_out(const DrillOptions& options, const Topology& topology, Drill drill,
+int carry_out(const DrillOptions& options, const Topology& topology, RegionId primary, Drill drill,
               AdminClient& client) {
+  const auto rehearsed = rehearse_before(options, topology, primary, drill);
   std::signal(SIGINT, [](int) { interrupted = 1; });
   std::signal(SIGTERM, [](int) { interrupted = 1; });
-  DrillRun run(topology, std::move(drill), client, options.client.certs, interrupted,
-               [](double at, const std::string& line) {
-                 std::printf("%7.2f s  %s\n", at, line.c_str());
-                 std::fflush(stdout);
-               });
+  DrillScreen screen;
+  DrillRun run(topology, std::move(drill), client, options.client.certs, interrupted, screen);
   if (const auto failure = run.run()) {
     complain("drill run", failure->message);
     return failure->exit_code;
   }
-  const DrillVerdict verdict = judge_drill(run.record());
-  std::cout << verdict_text(run.record(), verdict);
-  const bool written = write_reports(options.out, run.record(), verdict);
+  const DrillReport report{run.record(), judge_drill(run.record()),
+                           earlier_runs(options.out, run.record().drill.name), rehearsed};
+  std::cout << verdict_text(report);
+  const bool written = write_reports(options.out, report);
   if (run.refused()) return kRefused;
-  return verdict.passed && written ? kDone : kError;
+  return report.verdict.passed && written ? kDone : kError;
 }
 
 int run(const DrillOptions& options) {
@@ -266,7 +277,7 @@ int run(const DrillOptions& options) {
     complain("drill run", *missing);
     return kRefused;
   }
-  return carry_out(options, *topology, *std::move(bound), client);
+  return carry_out(options, *topology, *primary, *std::move(bound), client);
 }
 
 // Ends whatever drill runs, at every gateway. Whoever runs it sees that and stops.
@@ -297,14 +308,18 @@ int end_drill(const DrillOptions& options) {
   return exit_code;
 }
 
+// What `drill run` wrote.
 int report(const DrillOptions& options) {
   const std::string stem = options.out + "/" + options.id;
-  const std::string json = read_file(stem + ".json");
-  if (json.empty() || options.id.find('/') != std::string::npos) {
-    complain("drill report", "there is no " + stem + ".json");
+  const std::string suffix = options.format == "html"    ? ".html"
+                             : options.format == "junit" ? ".xml"
+                                                         : ".json";
+  const std::string text = read_file(stem + suffix);
+  if (text.empty() || options.id.find('/') != std::string::npos) {
+    complain("drill report", "there is no " + stem + suffix);
     return kError;
   }
-  std::cout << json;
+  std::cout << text;
   return kDone;
 }
 
@@ -336,10 +351,18 @@ void add_drill_command(CLI::App& app, int& exit_code) {
   add_file(*running, *options);
   add_client_options(*running, options->client);
   add_out(*running, *options);
+  running
+      ->add_option("--rehearse", options->rehearsals,
+                   "So many rehearsals to compare the run with; 0: none")
+      ->check(CLI::Range(0, 100'000))
+      ->capture_default_str();
   auto* ending = add("abort", "End and undo the drill that runs", end_drill);
   add_client_options(*ending, options->client);
   auto* reporting = add("report", "Print the report of a drill that was run", report);
   reporting->add_option("ID", options->id, "As `drill run` printed it")->required();
+  reporting->add_option("--format", options->format, "json, junit or html")
+      ->check(CLI::IsMember({"json", "junit", "html"}))
+      ->capture_default_str();
   add_out(*reporting, *options);
   add_rehearse_command(*drill, exit_code);
 }

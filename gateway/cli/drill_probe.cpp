@@ -18,15 +18,6 @@ namespace {
 
 constexpr auto kAfterFailure = std::chrono::milliseconds(20);
 
-// The service that is written to: the one named, or the first of the topology that speaks HTTP.
-const Service* service_of(const Topology& topology, const DrillProbe& probe) {
-  const auto found = std::ranges::find_if(topology.services, [&](const Service& service) {
-    return probe.service.empty() ? service.protocol == Protocol::http
-                                 : service.name == probe.service;
-  });
-  return found == topology.services.end() ? nullptr : &*found;
-}
-
 std::string with_id(std::string text, const std::string& id) {
   for (std::size_t at; (at = text.find("$id")) != std::string::npos;) text.replace(at, 3, id);
   return text;
@@ -47,15 +38,29 @@ void write_once(Poco::Net::HTTPClientSession& session, const DrillProbe& probe,
   session.sendRequest(request) << body << std::flush;
   Poco::Net::HTTPResponse response;
   std::istream& content = session.receiveResponse(response);
-  Poco::NullOutputStream nowhere;
-  Poco::StreamCopier::copyStream(content, nowhere);
   answer.code = response.getStatus();
+  if (answer.acknowledged()) {
+    Poco::NullOutputStream nowhere;
+    Poco::StreamCopier::copyStream(content, nowhere);
+  } else {
+    std::string text;
+    Poco::StreamCopier::copyToString(content, text);
+    answer.unknown = text.find(R"("outcome":"unknown")") != std::string::npos;
+  }
   answer.served_by = response.get("Regent-Region", "");
   const std::string epoch = response.get("Regent-Epoch", "0");
   std::from_chars(epoch.data(), epoch.data() + epoch.size(), answer.epoch);
 }
 
 }  // namespace
+
+const Service* DrillProbes::service_of(const Topology& topology, const DrillProbe& probe) {
+  const auto found = std::ranges::find_if(topology.services, [&](const Service& service) {
+    return probe.service.empty() ? service.protocol == Protocol::http
+                                 : service.name == probe.service;
+  });
+  return found == topology.services.end() ? nullptr : &*found;
+}
 
 Status DrillProbes::check(const Topology& topology, const DrillProbe& probe) {
   const Service* service = service_of(topology, probe);

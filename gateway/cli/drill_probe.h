@@ -18,6 +18,9 @@ class DrillProbes {
   static constexpr std::size_t kMaxAnswers = 200'000;  // kept; the probes stop there
   static constexpr Duration kAnswerLimit = std::chrono::seconds(15);
 
+  // The service that is written to: the one named, or the first of the topology that speaks HTTP;
+  // nullptr: there is none.
+  static const Service* service_of(const Topology& topology, const DrillProbe& probe);
   // Errors: the service is not there, is no http service, or wants TLS.
   static Status check(const Topology& topology, const DrillProbe& probe);
 

@@ -4,142 +4,145 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <thread>
 
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
-#include "gateway/drill/drill_plan.h"
-#include "gateway/drill/process_faults.h"
-#include "gateway/duration_text.h"
-#include "region/simulation/rehearsal.h"
+#include "gateway/cli/drill_rehearsal.h"
+#include "gateway/drill/drill_report.h"
 #include "topology/load.h"
 
 namespace regent::cli {
 namespace {
 
-using simulation::RehearsalStep;
-using simulation::Rehearsed;
+constexpr std::size_t kBars = 12;
+constexpr std::size_t kBarWidth = 40;
+constexpr std::size_t kShownFailures = 10;
 
 struct RehearseOptions {
   std::string file;
   std::string topology;
   std::uint64_t seeds = 1000;
   std::uint64_t seed = 1;
-  std::string round_trip;
+  std::string primary;
+  std::vector<std::string> round_trips;
+  bool trace = false;
+  bool json = false;
 };
 
-// Redis decides nothing, so its loss is no step of the simulation.
-std::vector<RehearsalStep> script_of(const Drill& bound, const Topology& topology) {
-  using From = DrillStep::Kind;
-  using To = RehearsalStep::Kind;
-  static constexpr To kKinds[] = {To::isolate, To::cut,           To::slow,  To::lose_node,
-                                  To::wait,    To::stop,          To::stop,  To::stop,
-                                  To::pause,   To::pause,         To::pause, To::switchover,
-                                  To::wait,    To::await_primary, To::heal};
-  std::vector<RehearsalStep> script;
-  for (const DrillStep& step : bound.steps) {
-    if (step.kind == From::lose_redis) continue;
-    RehearsalStep out;
-    out.kind = kKinds[static_cast<std::size_t>(step.kind)];
-    out.region = topology.find_region(step.region).value_or(kNoRegion);
-    out.other = topology.find_region(step.other).value_or(kNoRegion);
-    if (step.kind == From::lose_node) out.node = *topology.find_node(out.region, step.process);
-    out.both = step.both;
-    out.negated = step.negated;
-    out.span = step.span;
-    for (const std::string& process : processes_of(step, topology)) {
-      out.process = find_process(topology, process);
-      script.push_back(out);
-    }
-    if (!step.takes_processes()) script.push_back(out);
+long long ms(double seconds) {
+  return static_cast<long long>(seconds * 1000 + 0.5);
+}
+
+void print_spread(const char* what, const Spread& spread) {
+  if (spread.empty()) {
+    std::printf("\n%s: there was none\n", what);
+    return;
   }
-  return script;
+  std::printf("\n%s, in ms, of %zu runs\n", what, spread.count());
+  std::printf("  min %lld   median %lld   p95 %lld   p99 %lld   max %lld (seed %llu)\n",
+              ms(spread.min()), ms(spread.at(0.5)), ms(spread.at(0.95)), ms(spread.at(0.99)),
+              ms(spread.max()), static_cast<unsigned long long>(spread.seed_of_max()));
+  if (ms(spread.max()) == ms(spread.min())) return;
+  const std::vector<std::size_t> parts = spread.histogram(kBars);
+  const std::size_t most = std::ranges::max(parts);
+  const double width = (spread.max() - spread.min()) / kBars;
+  for (std::size_t i = 0; i < kBars; ++i) {
+    const double from = spread.min() + static_cast<double>(i) * width;
+    const std::size_t length = (parts[i] * kBarWidth + most - 1) / most;
+    std::printf("  %6lld to %6lld  %6zu%s%s\n", ms(from), ms(from + width), parts[i],
+                length > 0 ? "  " : "", std::string(length, '#').c_str());
+  }
 }
 
-struct Outcomes {
-  std::vector<std::pair<Duration, std::uint64_t>> gaps;  // and the seed
-  std::vector<std::pair<Duration, std::uint64_t>> failovers;
-  std::uint64_t changes = 0;
-  std::vector<std::pair<std::uint64_t, std::string>> failed;
-};
-
-long long ms(Duration span) {
-  return static_cast<long long>(std::chrono::ceil<std::chrono::milliseconds>(span).count());
+// What repeats one run, and shows it.
+std::string repeat_command(const RehearseOptions& options, std::uint64_t seed) {
+  std::string command = "regent drill rehearse " + options.file + " --topology " + options.topology;
+  if (!options.primary.empty()) command += " --primary " + options.primary;
+  for (const std::string& trip : options.round_trips) command += " --rtt " + trip;
+  return command + " --seed " + std::to_string(seed) + " --trace";
 }
 
-// One line: "WHAT, in ms: min …".
-void print_spread(const char* what, std::vector<std::pair<Duration, std::uint64_t>> found) {
-  if (found.empty()) return;
-  std::ranges::sort(found);
-  const auto at = [&](std::size_t percent) {
-    return ms(found[(found.size() - 1) * percent / 100].first);
-  };
-  std::printf("%s, in ms: min %lld, median %lld, 90 %% %lld, 99 %% %lld, max %lld (seed %llu)\n",
-              what, at(0), at(50), at(90), at(99), at(100),
-              static_cast<unsigned long long>(found.back().second));
-}
-
-void report(const Drill& drill, const RehearseOptions& options, const Outcomes& outcomes) {
-  std::printf("%s: %zu runs, seeds %llu to %llu, %llu changes of primary\n", drill.name.c_str(),
-              outcomes.gaps.size(), static_cast<unsigned long long>(options.seed),
-              static_cast<unsigned long long>(options.seed + options.seeds - 1),
-              static_cast<unsigned long long>(outcomes.changes));
-  print_spread("first step to the first write elsewhere", outcomes.failovers);
-  print_spread("longest time without a write", outcomes.gaps);
-  for (const auto& [seed, why] : outcomes.failed) {
+void print_figures(const RehearseOptions& options, const RehearsedFigures& figures) {
+  std::printf("%s: %llu of %llu runs passed, seeds %llu to %llu\nround trips: %s\n",
+              figures.drill.c_str(),
+              static_cast<unsigned long long>(figures.runs - figures.failed.size()),
+              static_cast<unsigned long long>(figures.runs),
+              static_cast<unsigned long long>(figures.first_seed),
+              static_cast<unsigned long long>(figures.first_seed + figures.runs - 1),
+              figures.round_trips.c_str());
+  print_spread("failover: first fault to the first write under the next epoch", figures.failover);
+  print_spread("longest time without an acknowledged write", figures.gap);
+  if (!figures.failed.empty()) std::printf("\n");
+  for (std::size_t i = 0; i < std::min(kShownFailures, figures.failed.size()); ++i) {
+    const auto& [seed, why] = figures.failed[i];
     std::printf("FAILED with seed %llu: %s\n", static_cast<unsigned long long>(seed), why.c_str());
   }
+  if (figures.failed.size() > kShownFailures) {
+    std::printf("… and %zu more\n", figures.failed.size() - kShownFailures);
+  }
+  const std::uint64_t worst = figures.worst_seed();
+  std::printf("\nworst: seed %llu; this shows it:\n  %s\n", static_cast<unsigned long long>(worst),
+              repeat_command(options, worst).c_str());
 }
 
-Outcomes run_seeds(const Drill& drill, const Topology& topology, const RehearseOptions& options,
-                   std::optional<Duration> round_trip) {
-  Outcomes outcomes;
-  const auto script = [&](RegionId primary) {
-    const auto bound = bind_drill(drill, topology, primary);
-    return bound.ok() ? script_of(*bound, topology) : std::vector<RehearsalStep>{};
-  };
-  for (std::uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-    simulation::RehearsalOptions one;
-    one.seed = seed;
-    one.round_trip = round_trip;
-    one.write_every = drill.probe.every;
-    Rehearsed run = simulation::rehearse(topology, script, one);
-    outcomes.gaps.emplace_back(run.gap, seed);
-    if (run.failover) outcomes.failovers.emplace_back(*run.failover, seed);
-    outcomes.changes += run.changes;
-    if (run.failure.empty() && drill.expect.gap && run.gap > *drill.expect.gap) {
-      run.failure = "no write for " + std::to_string(ms(run.gap)) + " ms";
-    }
-    if (!run.failure.empty()) outcomes.failed.emplace_back(seed, run.failure);
+int show_trace(const Drill& drill, const Topology& topology, const RehearsalSettings& settings) {
+  const TracedRun run = trace_rehearsal(drill, topology, settings);
+  for (const std::string& line : run.trace) std::cout << line << "\n";
+  const DrillReport report{run.record, judge_drill(run.record)};
+  std::cout << "\n";
+  for (const DrillEvent& event : run.record.events) {
+    std::printf("%7.2f s  %s\n", event.at, event.text.c_str());
   }
-  return outcomes;
+  std::fflush(stdout);
+  std::cout << verdict_text(report);
+  return report.verdict.passed ? kDone : kError;
+}
+
+int rehearse(const RehearseOptions& options, const Drill& drill, const Topology& topology,
+             RehearsalSettings settings) {
+  settings.first_seed = options.seed;
+  settings.runs = options.seeds;
+  settings.threads = std::max(1U, std::thread::hardware_concurrency());
+  if (options.trace) return show_trace(drill, topology, settings);
+  const RehearsedFigures figures = rehearse_drill(drill, topology, settings);
+  if (options.json) {
+    std::cout << rehearsal_json(figures);
+  } else {
+    print_figures(options, figures);
+  }
+  return figures.failed.empty() ? kDone : kError;
 }
 
 int run(const RehearseOptions& options) {
-  std::optional<Duration> round_trip;
-  if (!options.round_trip.empty()) {
-    const auto parsed = parse_duration(options.round_trip);
-    if (!parsed.ok()) {
-      complain("drill rehearse", "--round-trip: " + parsed.error().message);
-      return kUsage;
-    }
-    round_trip = *parsed;
-  }
   const LoadedTopology topology = load_topology(options.topology);
   for (const Finding& error : topology.errors) std::cerr << error.message() << "\n";
   if (!topology.errors.empty()) return kBadTopology;
+  RehearsalSettings settings;
+  settings.round_trips = RoundTrips::unknown(topology.topology);
+  for (const std::string& word : options.round_trips) {
+    if (const Status set = settings.round_trips.set(topology.topology, word); !set.ok()) {
+      complain("drill rehearse", "--rtt " + set.error().message);
+      return kUsage;
+    }
+  }
+  settings.round_trips.assume_longest();
+  if (!options.primary.empty()) {
+    const auto primary = topology.topology.find_region(options.primary);
+    if (!primary || !topology.topology.region(*primary).may_be_primary()) {
+      complain("drill rehearse", "--primary: no region '" + options.primary + "' may be primary");
+      return kUsage;
+    }
+    settings.primary = *primary;
+  }
   const LoadedDrill drill = load_drill(options.file, &topology.topology);
   for (const Finding& error : drill.errors) std::cerr << error.message() << "\n";
   if (!drill.errors.empty()) return kBadTopology;
-  for (std::uint16_t i = 0; i < topology.topology.regions.size(); ++i) {
-    if (!topology.topology.regions[i].may_be_primary()) continue;
-    const auto bound = bind_drill(drill.drill, topology.topology, RegionId{i});
-    if (bound.ok()) continue;
+  if (const Status bound = check_bindable(drill.drill, topology.topology); !bound.ok()) {
     complain("drill rehearse", bound.error().message);
     return kRefused;
   }
-  const Outcomes outcomes = run_seeds(drill.drill, topology.topology, options, round_trip);
-  report(drill.drill, options, outcomes);
-  return outcomes.failed.empty() ? kDone : kError;
+  return rehearse(options, drill.drill, topology.topology, settings);
 }
 
 }  // namespace
@@ -156,8 +159,13 @@ void add_rehearse_command(CLI::App& drill, int& exit_code) {
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "The first seed")->capture_default_str();
-  command->add_option("--round-trip", options->round_trip,
-                      "Between two regions; default: drawn for each pair, 1 to 80 ms");
+  command->add_option("--rtt", options->round_trips,
+                      "Round trip between regions: DURATION or REGION~REGION=DURATION, repeatable; "
+                      "others count as the longest given. Default: drawn for each run, 1 to 80 ms");
+  command->add_option("--primary", options->primary,
+                      "Region that leads when the drill begins; default: the first that stands");
+  command->add_flag("--trace", options->trace, "Show what happens in the run of --seed, only");
+  command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

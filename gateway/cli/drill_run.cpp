@@ -19,6 +19,7 @@ using std::chrono::milliseconds;
 using Kind = DrillStep::Kind;
 
 constexpr Duration kLook = milliseconds(20);
+constexpr Duration kShow = milliseconds(200);  // between two looks of a terminal
 // How long the probes may take to be answered before anything is broken, and the cluster to be
 // whole again afterwards.
 constexpr Duration kWarmUp = std::chrono::seconds(10);
@@ -28,7 +29,6 @@ constexpr Duration kComeBack = std::chrono::seconds(20);
 // Announced for a little longer than the drill may last, so that its last steps still count.
 constexpr Duration kGrace = std::chrono::seconds(2);
 constexpr Duration kPostLimit = std::chrono::seconds(5);
-constexpr double kOpen = 1e9;  // an isolation that has not ended
 constexpr Duration kSwitchover = std::chrono::seconds(30);
 
 std::string utc(const char* format) {
@@ -95,11 +95,12 @@ std::string drill_id(const std::string& name) {
 }
 
 DrillRun::DrillRun(const Topology& topology, Drill drill, AdminClient& client,
-                   const std::string& certs, const volatile std::sig_atomic_t& interrupted, Say say)
+                   const std::string& certs, const volatile std::sig_atomic_t& interrupted,
+                   DrillScreen& screen)
     : topology_(topology),
       client_(client),
       interrupted_(interrupted),
-      say_(std::move(say)),
+      screen_(screen),
       zero_(boot_now()),
       record_(begin_record(topology, std::move(drill))),
       plan_(topology),
@@ -120,10 +121,10 @@ std::optional<DrillRun::Failure> DrillRun::run() {
   if (take_all_steps()) note(DrillEvent::Kind::note, "every step is taken");
   undo();
   settle();
-  end_isolations();
+  record_.length = now();
+  end_isolations(record_, now());
   probes_.stop();
   watch_.stop();
-  record_.length = now();
   record_.probes = probes_.answers();
   record_.samples = watch_.samples();
   return std::nullopt;
@@ -198,20 +199,14 @@ bool DrillRun::order_faults(const DrillStep& step) {
     if (std::ranges::count(announced_, gateway) == 0) announced_.push_back(gateway);
   }
   last_order_ = now();
-  note_isolation(step, begin);
-  if (step.kind != Kind::heal) return true;
+  if (step.kind != Kind::heal) {
+    begin_action(record_, step, begin, now());
+    return true;
+  }
+  end_actions(record_, now());
   if (!all_ran && !await_back()) return false;
-  end_isolations();
+  end_isolations(record_, now());
   return true;
-}
-
-// A region that is cut off was not so before the last gateway was told; a process that does not run
-// may have ended as soon as the first was.
-void DrillRun::note_isolation(const DrillStep& step, double begin) {
-  if (step.kind == Kind::isolate) record_.isolations.push_back({step.region, now(), kOpen, ""});
-  const bool gateways = step.kind == Kind::stop_gateways || step.kind == Kind::pause_gateways;
-  const bool gateway = step.kind == Kind::stop_gateway || step.kind == Kind::pause_gateway;
-  if (gateways || gateway) record_.isolations.push_back({step.region, begin, kOpen, step.process});
 }
 
 bool DrillRun::await_back() {
@@ -225,15 +220,10 @@ bool DrillRun::await_back() {
   return going_on && (back || abort("not every gateway that did not run came back within 20 s"));
 }
 
-void DrillRun::end_isolations() {
-  for (Isolation& isolation : record_.isolations) {
-    isolation.until = std::min(isolation.until, now());
-  }
-}
-
 bool DrillRun::switch_over(const DrillStep& step) {
   const auto status = client_.get("/v1/status", shows_primary);
   if (!status.ok()) return abort(status.error().message);
+  const double begun = now();
   auto order = ordered_object();
   order->set("to", step.region);
   order->set("timeout", ms_text(kSwitchover));
@@ -241,6 +231,7 @@ bool DrillRun::switch_over(const DrillStep& step) {
       client_.post(status->address, "/v1/switchover", json_text(*order), kSwitchover + kPostLimit);
   if (!answer.ok()) return abort("switchover: " + answer.error().message);
   if (answer->code != 200) return abort("switchover: " + message_of(*answer));
+  record_.actions.push_back({step_text(step), begun, now()});
   return true;
 }
 
@@ -249,6 +240,7 @@ bool DrillRun::wait_until(Duration limit, const std::function<bool()>& done) {
   while (boot_now() < end) {
     if (done()) return true;
     if (const auto why = reason_to_abort()) return abort(*why);
+    show_standing();
     std::this_thread::sleep_for(kLook);
   }
   return true;
@@ -303,7 +295,8 @@ void DrillRun::undo() {
                                           "; its faults end by themselves");
     }
   }
-  if (!plan_.any_down()) end_isolations();
+  end_actions(record_, now());
+  if (!plan_.any_down()) end_isolations(record_, now());
   if (!announced_.empty()) note(DrillEvent::Kind::note, "everything is undone");
   announced_.clear();
 }
@@ -324,6 +317,7 @@ void DrillRun::settle() {
       return note(DrillEvent::Kind::note,
                   "the cluster is whole, with " + samples.front().primary + " as primary");
     }
+    show_standing();
     std::this_thread::sleep_for(kLook);
   }
   abort("the cluster was not whole again within 20 s after everything was undone");
@@ -341,9 +335,15 @@ std::optional<DrillRun::Failure> DrillRun::post_faults(GatewayId gateway, FaultO
   return Failure{by_rule ? kRefused : kError, message_of(*answer)};
 }
 
+void DrillRun::show_standing() {
+  if (!screen_.live() || boot_now() - shown_ < kShow) return;
+  shown_ = boot_now();
+  screen_.show(now(), standing_text(watch_.last(), probes_.answers()));
+}
+
 void DrillRun::note(DrillEvent::Kind kind, const std::string& text) {
   record_.events.push_back({now(), kind, text});
-  say_(now(), text);
+  screen_.say(now(), text);
 }
 
 bool DrillRun::abort(const std::string& why) {

@@ -8,6 +8,7 @@
 
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/drill_probe.h"
+#include "gateway/cli/drill_screen.h"
 #include "gateway/cli/drill_watch.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/drill_record.h"
@@ -23,11 +24,9 @@ class DrillRun {
     int exit_code = 0;
     std::string message;
   };
-  using Say = std::function<void(double at, const std::string& line)>;
-
-  // The drill is bound. Both must outlive this. `interrupted`: the operator wants it to end.
+  // The drill is bound. All but it must outlive this. `interrupted`: the operator wants it to end.
   DrillRun(const Topology& topology, Drill drill, AdminClient& client, const std::string& certs,
-           const volatile std::sig_atomic_t& interrupted, Say say);
+           const volatile std::sig_atomic_t& interrupted, DrillScreen& screen);
 
   // A failure: the drill did not begin. Otherwise the record, of an aborted one as well.
   std::optional<Failure> run();
@@ -42,10 +41,8 @@ class DrillRun {
   bool take_all_steps();
   bool take(const DrillStep& step);
   bool order_faults(const DrillStep& step);
-  void note_isolation(const DrillStep& step, double begin);
   // Until every gateway answers and knows a primary, after a heal.
   bool await_back();
-  void end_isolations();
   bool switch_over(const DrillStep& step);
   // Until `done`, or `limit` is over, or the drill has to be aborted.
   bool wait_until(Duration limit, const std::function<bool()>& done);
@@ -55,6 +52,7 @@ class DrillRun {
   void undo();
   void settle();
   std::optional<Failure> post_faults(GatewayId gateway, FaultOrder order, Duration length);
+  void show_standing();
   void note(DrillEvent::Kind kind, const std::string& text);
   bool abort(const std::string& why);
   double now() const;
@@ -65,7 +63,8 @@ class DrillRun {
   const Topology& topology_;
   AdminClient& client_;
   const volatile std::sig_atomic_t& interrupted_;
-  Say say_;
+  DrillScreen& screen_;
+  Instant shown_{};  // how things stand
   Instant zero_;
   DrillRecord record_;
   DrillPlan plan_;

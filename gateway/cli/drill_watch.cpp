@@ -7,6 +7,21 @@
 namespace regent::cli {
 namespace {
 
+void take_sums(const Poco::JSON::Object& quorum, GatewaySample& sample) {
+  sample.total = quorum.optValue<std::uint64_t>("total", 0);
+  sample.won = quorum.optValue<std::string>("outcome", "") == "won";
+  const auto regions = quorum.getArray("regions");
+  for (unsigned i = 0; !regions.isNull() && i < regions->size(); ++i) {
+    const auto region = regions->getObject(i);
+    sample.sums.push_back({region->getValue<std::string>("name"),
+                           region->optValue<std::uint64_t>("weight", 0),
+                           region->optValue<std::uint64_t>("node_weight", 0),
+                           region->optValue<std::uint64_t>("node_needed", 0),
+                           region->optValue<std::uint64_t>("node_total", 0),
+                           region->optValue<std::string>("outcome", "") == "won"});
+  }
+}
+
 void take_status(const Poco::JSON::Object& status, const std::string& drill,
                  GatewaySample& sample) {
   sample.answered = true;
@@ -18,6 +33,7 @@ void take_status(const Poco::JSON::Object& status, const std::string& drill,
     sample.margin = quorum->optValue<std::int64_t>("margin", 0);
     sample.weight = quorum->optValue<std::uint64_t>("weight", 0);
     sample.needed = quorum->optValue<std::uint64_t>("needed", 0);
+    take_sums(*quorum, sample);
   }
   if (const auto faults = status.getObject("faults")) {
     sample.faults =

@@ -26,8 +26,28 @@ struct ProbeAnswer {
   int code = 0;         // HTTP; 0: no answer
   std::string served_by;
   std::uint64_t epoch = 0;
+  bool unknown = false;  // the gateway said that the write may have been taken
 
+  enum class Outcome : std::uint8_t { taken, refused, unknown, failed };  // failed: no answer
+  Outcome outcome() const {
+    return acknowledged() ? Outcome::taken
+           : unknown      ? Outcome::unknown
+           : code > 0     ? Outcome::refused
+                          : Outcome::failed;
+  }
   bool acknowledged() const { return code >= 200 && code < 300; }
+};
+
+// How a region's nodes count, as one gateway sees it.
+struct RegionSum {
+  std::string region;
+  std::uint64_t weight = 0;   // of the region
+  std::uint64_t present = 0;  // weight of its nodes that answer
+  std::uint64_t needed = 0;
+  std::uint64_t total = 0;
+  bool won = false;
+
+  bool operator==(const RegionSum&) const = default;
 };
 
 // What one gateway said of itself.
@@ -46,6 +66,9 @@ struct GatewaySample {
   bool faults = false;                                     // the drill runs there
   std::string faults_end;                                  // why the last one ended
   std::vector<std::pair<std::string, std::string>> links;  // region.gateway, state
+  bool won = false;                                        // the quorum
+  std::uint64_t total = 0;                                 // of all weights
+  std::vector<RegionSum> sums{};
 };
 
 // A region was cut off from all others, or its gateways did not run.
@@ -55,6 +78,15 @@ struct Isolation {
   double until = 0;
   std::string gateway{};  // only this one, and the region went on; "": all of them
 };
+
+// Something the drill did to the cluster, and how long it lasted: a fault, or a switchover.
+struct DrillAction {
+  std::string text;
+  double from = 0;
+  double until = 0;
+};
+
+inline constexpr double kUntilHealed = 1e9;
 
 struct DrillRecord {
   std::string id;
@@ -68,8 +100,16 @@ struct DrillRecord {
   std::vector<ProbeAnswer> probes;
   std::vector<GatewaySample> samples;
   std::vector<Isolation> isolations;
+  std::vector<DrillAction> actions;
   std::vector<std::pair<std::string, bool>> awaited;  // each await_primary, and whether it came
 };
+
+// Notes a step that breaks something: from the first moment on, and for certain from `in_force`.
+void begin_action(DrillRecord& record, const DrillStep& step, double from, double in_force);
+// What was broken is so no more.
+void end_actions(DrillRecord& record, double at);
+// Regions that were cut off, or did not run, are back.
+void end_isolations(DrillRecord& record, double at);
 
 struct DrillCheck {
   std::string name;
@@ -78,19 +118,22 @@ struct DrillCheck {
   bool passed = false;
 };
 
-// From the first fault that hit the primary to the first write of the next; seconds after the
-// fault, negative: not seen.
+// The failover after the first thing the drill did; seconds from that, negative: not seen. What is
+// known from samples is as late as they are apart; a write that was taken shows that the vote was
+// done by then.
 struct DrillPhases {
-  double detected = -1;    // a link to or from the old primary was seen down
-  double lease_over = -1;  // a gateway knew of no primary any more
-  double voted = -1;       // a gateway knew the new one
+  double detected = -1;    // a link to or from the old primary was seen not to be up
+  double lease_over = -1;  // the old primary's lease ran out, or was given back
+  double voted = -1;       // the next primary held its lease
+  double published = -1;   // a gateway of another region knew of it
   double first_write = -1;
 };
 
 struct DrillVerdict {
   bool passed = false;
   std::vector<DrillCheck> checks;
-  double gap = 0;  // longest time without an acknowledged write
+  double gap = 0;          // longest time without an acknowledged write
+  double usual_write = 0;  // median time until a write was acknowledged
   std::uint64_t writes = 0;
   std::uint64_t failed = 0;  // through regions that were not isolated
   DrillPhases phases;

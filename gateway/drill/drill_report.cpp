@@ -1,197 +1,160 @@
 #include "gateway/drill/drill_report.h"
 
-#include <Poco/JSON/Array.h>
-#include <Poco/JSON/Object.h>
-#include <Poco/JSON/Parser.h>
-
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <sstream>
 
 namespace regent {
 namespace {
 
-using Poco::JSON::Array;
-using Poco::JSON::Object;
-
-Object::Ptr object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
-
-double rounded(double seconds) {
-  return std::round(seconds * 1000) / 1000;
-}
-
-Array::Ptr checks_json(const DrillVerdict& verdict) {
-  Array::Ptr array = new Array;
-  for (const DrillCheck& check : verdict.checks) {
-    auto out = object();
-    out->set("name", check.name);
-    out->set("expected", check.expected);
-    out->set("actual", check.actual);
-    out->set("passed", check.passed);
-    array->add(out);
+// The length of the UTF-8 sequence that begins there; 0: it is none.
+std::size_t sequence_length(const std::string& text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(at);
+  const std::size_t length = first < 0x80                    ? 1
+                             : first >= 0xc2 && first < 0xe0 ? 2
+                             : first >= 0xe0 && first < 0xf0 ? 3
+                             : first >= 0xf0 && first < 0xf5 ? 4
+                                                             : 0;
+  if (length == 0 || at + length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(at + i) & 0xc0) != 0x80) return 0;
   }
-  return array;
+  return length;
 }
 
-Object::Ptr phases_json(const DrillPhases& phases) {
-  auto out = object();
-  const auto set = [&](const char* key, double value) {
-    out->set(key, value < 0 ? Poco::Dynamic::Var() : Poco::Dynamic::Var(rounded(value)));
-  };
-  set("detected_s", phases.detected);
-  set("lease_over_s", phases.lease_over);
-  set("voted_s", phases.voted);
-  set("first_write_s", phases.first_write);
-  return out;
+// "2026-11-26 10:15:00 UTC" as XML schemas want it.
+std::string timestamp(const std::string& started) {
+  std::string text = started.substr(0, 19);
+  if (text.size() == 19) text[10] = 'T';
+  return text.size() == 19 ? text : "1970-01-01T00:00:00";
 }
 
-Array::Ptr events_json(const DrillRecord& record) {
-  static constexpr const char* kKinds[] = {"step", "note", "trouble"};
-  Array::Ptr array = new Array;
-  for (const DrillEvent& event : record.events) {
-    auto out = object();
-    out->set("at_s", rounded(event.at));
-    out->set("kind", std::string(kKinds[static_cast<std::size_t>(event.kind)]));
-    out->set("text", event.text);
-    array->add(out);
-  }
-  return array;
+std::string millis(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", seconds);
+  return text;
 }
 
-Array::Ptr probes_json(const DrillRecord& record) {
-  Array::Ptr array = new Array;
+std::string plural(std::uint64_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// Who took the last write, when it is not who took the first one.
+std::string successor(const DrillRecord& record) {
+  const ProbeAnswer* first = nullptr;
+  const ProbeAnswer* next = nullptr;
   for (const ProbeAnswer& probe : record.probes) {
-    auto out = object();
-    out->set("sent_s", rounded(probe.sent));
-    out->set("answered_s", rounded(probe.answered));
-    out->set("via", probe.region + "." + probe.gateway);
-    out->set("code", probe.code);
-    out->set("region", probe.served_by);
-    out->set("epoch", probe.epoch);
-    array->add(out);
+    if (!probe.acknowledged()) continue;
+    if (first == nullptr || probe.answered < first->answered) first = &probe;
   }
-  return array;
-}
-
-Array::Ptr samples_json(const DrillRecord& record) {
-  Array::Ptr array = new Array;
-  for (const GatewaySample& sample : record.samples) {
-    auto out = object();
-    out->set("at_s", rounded(sample.at));
-    out->set("gateway", sample.region + "." + sample.gateway);
-    out->set("answered", sample.answered);
-    if (sample.answered) {
-      out->set("primary", sample.primary);
-      out->set("serving", sample.serving);
-      out->set("epoch", sample.epoch);
-      out->set("lease_ms", sample.lease_ms);
-      out->set("quorum_weight", sample.weight);
-      out->set("quorum_needed", sample.needed);
-      out->set("quorum_margin", sample.margin);
-      auto links = object();
-      for (const auto& [to, state] : sample.links) links->set(to, state);
-      out->set("links", links);
-    }
-    array->add(out);
+  if (first == nullptr) return "";
+  for (const ProbeAnswer& probe : record.probes) {
+    if (!probe.acknowledged() || probe.epoch <= first->epoch) continue;
+    if (next == nullptr || probe.epoch < next->epoch) next = &probe;
   }
-  return array;
+  return next == nullptr ? "" : next->served_by;
 }
 
 }  // namespace
 
+std::string seconds_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f s", value);
+  return text;
+}
+
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        // XML has no way to write the other control characters.
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = sequence_length(text, i);
+    const char c = text[i];
+    if (length == 0) {
+      out += "?";
+    } else if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else if (c == '\'') {
+      out += "&#39;";
+    } else if (length == 1 && static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') {
+      out += ' ';  // XML has no way to write the other control characters
+    } else {
+      out.append(text, i, length);
     }
+    i += std::max<std::size_t>(length, 1);
   }
   return out;
 }
 
-std::string report_json(const DrillRecord& record, const DrillVerdict& verdict) {
-  auto out = object();
-  out->set("id", record.id);
-  out->set("drill", record.drill.name);
-  out->set("about", record.drill.about);
-  out->set("cluster", record.cluster);
-  out->set("started", record.started);
-  out->set("length_s", rounded(record.length));
-  out->set("passed", verdict.passed);
-  out->set("aborted", record.aborted);
-  out->set("checks", checks_json(verdict));
-  out->set("gap_s", rounded(verdict.gap));
-  out->set("writes", verdict.writes);
-  out->set("failed_writes", verdict.failed);
-  out->set("phases", phases_json(verdict.phases));
-  out->set("events", events_json(record));
-  out->set("samples", samples_json(record));
-  out->set("probes", probes_json(record));
-  std::ostringstream text;
-  out->stringify(text);
-  return text.str() + "\n";
-}
-
-std::string report_junit(const DrillRecord& record, const DrillVerdict& verdict) {
+std::string report_junit(const DrillReport& report) {
+  const DrillRecord& record = report.record;
+  const auto failures = static_cast<std::size_t>(std::ranges::count_if(
+      report.verdict.checks, [](const DrillCheck& check) { return !check.passed; }));
+  const std::string counts = " tests=\"" + std::to_string(report.verdict.checks.size()) +
+                             "\" failures=\"" + std::to_string(failures) +
+                             "\" errors=\"0\" time=\"" + millis(record.length) + "\"";
   std::ostringstream out;
-  std::size_t failures = 0;
-  for (const DrillCheck& check : verdict.checks) failures += check.passed ? 0 : 1;
-  out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\""
-      << escaped(record.drill.name) << "\" tests=\"" << verdict.checks.size() << "\" failures=\""
-      << failures << "\" errors=\"0\" time=\"" << rounded(record.length) << "\">\n";
-  for (const DrillCheck& check : verdict.checks) {
+  out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" << counts
+      << ">\n<testsuite name=\"" << escaped(record.drill.name) << "\"" << counts
+      << " timestamp=\"" << timestamp(record.started) << "\" hostname=\""
+      << escaped(record.cluster) << "\" skipped=\"0\">\n<properties>\n<property name=\"id\" "
+      << "value=\"" << escaped(record.id) << "\"/>\n</properties>\n";
+  for (const DrillCheck& check : report.verdict.checks) {
     out << "  <testcase classname=\"drill." << escaped(record.drill.name) << "\" name=\""
         << escaped(check.name + ": " + check.expected) << "\" time=\"0\"";
     if (check.passed) {
       out << "/>\n";
     } else {
-      out << ">\n    <failure message=\"" << escaped(check.actual) << "\"/>\n  </testcase>\n";
+      out << ">\n    <failure type=\"expectation\" message=\"" << escaped(check.actual) << "\">"
+          << escaped("expected " + check.name + ": " + check.expected) << "</failure>\n"
+          << "  </testcase>\n";
     }
   }
-  out << "</testsuite>\n";
+  out << "<system-out>" << escaped(verdict_text(report)) << "</system-out>\n<system-err>"
+      << "</system-err>\n</testsuite>\n</testsuites>\n";
   return out.str();
 }
 
-std::optional<EarlierRun> earlier_run(const std::string& json, const std::string& drill) {
-  try {
-    Poco::JSON::Parser parser;
-    const auto report = parser.parse(json).extract<Object::Ptr>();
-    if (report->getValue<std::string>("drill") != drill) return std::nullopt;
-    return EarlierRun{report->getValue<std::string>("id"), report->getValue<bool>("passed"),
-                      report->getValue<double>("gap_s"),
-                      report->getValue<std::uint64_t>("failed_writes")};
-  } catch (const std::exception&) {  // Poco::Exception is one
-    return std::nullopt;
+std::string verdict_sentence(const DrillReport& report) {
+  const DrillRecord& record = report.record;
+  const DrillVerdict& verdict = report.verdict;
+  const auto met = std::ranges::count_if(verdict.checks, &DrillCheck::passed);
+  const std::string of = std::to_string(met) + " of " +
+                         plural(verdict.checks.size(), "expectation");
+  if (!record.aborted.empty()) return "Aborted: " + record.aborted + ".";
+  if (!verdict.passed) return "Failed: " + failures_text(verdict) + " (" + of + " met).";
+  std::string text = "Passed: ";
+  if (verdict.phases.first_write >= 0) {
+    text += successor(record) + " took writes " + seconds_text(verdict.phases.first_write) +
+            " after the drill began to act, ";
+  } else {
+    text += "the primary stayed, ";
   }
+  text += "writes stopped for at most " + seconds_text(verdict.gap) + ", and ";
+  text += verdict.failed == 0 ? "none" : std::to_string(verdict.failed);
+  return text + " of " + plural(verdict.writes, "write") + " failed; all " +
+         plural(verdict.checks.size(), "expectation") + " were met.";
 }
 
-std::string verdict_text(const DrillRecord& record, const DrillVerdict& verdict) {
+std::string verdict_text(const DrillReport& report) {
   std::ostringstream out;
-  for (const DrillCheck& check : verdict.checks) {
+  for (const DrillCheck& check : report.verdict.checks) {
     out << (check.passed ? "  passed  " : "  FAILED  ") << check.name << ": " << check.expected
         << ": " << check.actual << "\n";
   }
-  char gap[32];
-  std::snprintf(gap, sizeof gap, "%.2f", verdict.gap);
-  out << "drill " << record.drill.name << (verdict.passed ? " passed" : " FAILED")
-      << ": longest time without an acknowledged write " << gap << " s, " << verdict.failed
-      << " of " << verdict.writes << " writes failed\n";
+  if (report.rehearsed) {
+    for (const Placement& placement : place_figures(report.verdict, *report.rehearsed)) {
+      out << "  " << placement.figure << ": " << placement.text << "\n";
+    }
+  }
+  out << "drill " << report.record.drill.name << (report.verdict.passed ? " passed" : " FAILED")
+      << ": longest time without an acknowledged write " << seconds_text(report.verdict.gap) << ", "
+      << report.verdict.failed << " of " << report.verdict.writes << " writes failed\n";
   return out.str();
 }
 

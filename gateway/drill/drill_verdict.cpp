@@ -30,7 +30,8 @@ std::vector<ProbeAnswer> by_answer(const DrillRecord& record) {
 }
 
 double longest_gap(const std::vector<ProbeAnswer>& acknowledged, double length) {
-  double last = 0;
+  // Before the first one nobody has waited: the drill acts once writes go through.
+  double last = acknowledged.empty() ? 0 : acknowledged.front().answered;
   double longest = 0;
   for (const ProbeAnswer& probe : acknowledged) {
     longest = std::max(longest, probe.answered - last);
@@ -80,38 +81,86 @@ std::uint64_t taken_in_minority(const DrillRecord& record) {
   return taken;
 }
 
+double median_write(const std::vector<ProbeAnswer>& acknowledged) {
+  std::vector<double> times;
+  for (const ProbeAnswer& probe : acknowledged) times.push_back(probe.answered - probe.sent);
+  if (times.empty()) return 0;
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::ranges::nth_element(times, middle);
+  return *middle;
+}
+
+struct Reign {
+  std::string region;
+  std::uint64_t epoch = 0;
+};
+
+// Who took the last write that was answered by then.
+Reign reign_at(double when, const std::vector<ProbeAnswer>& acknowledged) {
+  Reign reign;
+  for (const ProbeAnswer& probe : acknowledged) {
+    if (probe.answered > when) break;
+    reign = {probe.served_by, probe.epoch};
+  }
+  return reign;
+}
+
 DrillPhases phases_of(const DrillRecord& record, const std::vector<ProbeAnswer>& acknowledged) {
   DrillPhases phases;
-  const auto first_step =
-      std::ranges::find(record.events, DrillEvent::Kind::step, &DrillEvent::kind);
-  if (acknowledged.empty() || first_step == record.events.end()) return phases;
-  const double fault = first_step->at;
-  std::string old;
-  std::uint64_t old_epoch = 0;
-  for (const ProbeAnswer& probe : acknowledged) {
-    if (probe.answered > fault) break;
-    old = probe.served_by;
-    old_epoch = probe.epoch;
-  }
+  if (acknowledged.empty() || record.actions.empty()) return phases;
+  const double fault = record.actions.front().from;
+  const Reign old = reign_at(fault, acknowledged);
   const auto note = [&](double& phase, double at) {
     if (phase < 0 || at - fault < phase) phase = at - fault;
   };
+  for (const ProbeAnswer& probe : acknowledged) {
+    if (probe.epoch <= old.epoch) continue;
+    note(phases.first_write, probe.answered);
+    note(phases.voted, probe.answered);
+    if (probe.region != probe.served_by) note(phases.published, probe.answered);
+  }
   for (const GatewaySample& sample : record.samples) {
     if (sample.at < fault || !sample.answered) continue;
-    const bool down = std::ranges::any_of(sample.links, [&](const auto& link) {
-      return link.second != "up" && (sample.region == old || link.first.rfind(old + ".", 0) == 0);
+    const bool hurt = std::ranges::any_of(sample.links, [&](const auto& link) {
+      return link.second != "up" &&
+             (sample.region == old.region || link.first.rfind(old.region + ".", 0) == 0);
     });
-    if (down) note(phases.detected, sample.at);
-    if (sample.primary.empty()) note(phases.lease_over, sample.at);
-    if (sample.epoch > old_epoch && !sample.primary.empty()) note(phases.voted, sample.at);
+    if (hurt) note(phases.detected, sample.at);
+    if (sample.serving && sample.region == old.region && sample.epoch == old.epoch) {
+      // As the old primary itself says; a renewal makes it longer.
+      phases.lease_over = std::max(phases.lease_over, sample.at + sample.lease_ms / 1000 - fault);
+    }
+    if (sample.epoch <= old.epoch || sample.primary.empty()) continue;
+    if (sample.serving) note(phases.voted, sample.at);
+    if (sample.region != sample.primary) note(phases.published, sample.at);
   }
-  for (const ProbeAnswer& probe : acknowledged) {
-    if (probe.epoch > old_epoch) note(phases.first_write, probe.answered);
-  }
+  // These lead to the vote; without one they are of something else.
+  if (phases.detected > phases.voted) phases.detected = -1;
+  phases.lease_over = std::min(phases.lease_over, phases.voted);  // it may have given it back
   return phases;
 }
 
 }  // namespace
+
+void begin_action(DrillRecord& record, const DrillStep& step, double from, double in_force) {
+  record.actions.push_back({step_text(step), from, kUntilHealed});
+  // A region that is cut off was not so before the last gateway was told; a process that does not
+  // run may have ended as soon as the first was.
+  if (step.kind == DrillStep::Kind::isolate) {
+    record.isolations.push_back({step.region, in_force, kUntilHealed, ""});
+  } else if (step.takes_processes() && step.kind != DrillStep::Kind::stop_node &&
+             step.kind != DrillStep::Kind::pause_node) {
+    record.isolations.push_back({step.region, from, kUntilHealed, step.process});
+  }
+}
+
+void end_actions(DrillRecord& record, double at) {
+  for (DrillAction& action : record.actions) action.until = std::min(action.until, at);
+}
+
+void end_isolations(DrillRecord& record, double at) {
+  for (Isolation& isolation : record.isolations) isolation.until = std::min(isolation.until, at);
+}
 
 std::uint64_t failed_writes(const std::vector<ProbeAnswer>& probes,
                             const std::vector<Isolation>& isolations) {
@@ -129,6 +178,7 @@ DrillVerdict judge_drill(const DrillRecord& record) {
   DrillVerdict verdict;
   const std::vector<ProbeAnswer> acknowledged = by_answer(record);
   verdict.gap = longest_gap(acknowledged, record.length);
+  verdict.usual_write = median_write(acknowledged);
   verdict.writes = record.probes.size();
   verdict.failed = failed_writes(record.probes, record.isolations);
   verdict.phases = phases_of(record, acknowledged);

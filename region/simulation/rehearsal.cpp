@@ -4,6 +4,7 @@
 
 #include "region/simulation/checker.h"
 #include "region/simulation/faults.h"
+#include "region/simulation/rehearsal_clients.h"
 
 namespace regent::simulation {
 namespace {
@@ -15,7 +16,11 @@ constexpr Duration kLook = milliseconds(10);     // between two looks at who lea
 constexpr Duration kFirstPrimary = seconds(60);  // must have come by then
 constexpr Duration kSteady = seconds(3);         // then all is left alone for so long
 constexpr Duration kHealed = seconds(30);        // after the end there must be a primary within
+constexpr Duration kAfterwards = seconds(1);     // and then clients write on for so long
+constexpr Duration kSwitchover = seconds(30);    // as for a live drill
 constexpr std::uint64_t kLongestRoundTripMs = 80;
+// A disk that syncs.
+constexpr Duration kDiskDelay = milliseconds(5);
 
 class Stage {
  public:
@@ -24,37 +29,54 @@ class Stage {
         options_(options),
         random_(options.seed),
         checker_(topology),
-        trace_(schedule_, 0),
+        trace_(schedule_, options.trace_lines),
         world_{topology, schedule_, random_, checker_, trace_, &network_, {}},
-        network_(schedule_, random_, sites(), delays(),
+        delays_(draw_delays()),
+        network_(schedule_, random_, sites(), delays_,
                  [this](ProcessId from, ProcessId to, const PeerMessage& message) {
                    processes_.all[to]->deliver(from, message);
-                 }) {
+                 }),
+        clients_(world_, processes_, options_,
+                 [this](RegionId from, RegionId to) { return way(from, to); }) {
+    world_.mischief.disk_delay = kDiskDelay;
     network_.set_conditions({.jitter = milliseconds(1)});
     build();
   }
 
   Rehearsed run(const Script& script) {
-    schedule_writes();
     if (!await(kFirstPrimary, [this] { return leader() != kNoRegion; })) {
       return fail("no primary came to begin with");
     }
+    clients_.begin();
     pass(kSteady);
-    primary_ = leader();
-    if (primary_ == kNoRegion) return fail("the first primary did not stay");
+    if (options_.primary != kNoRegion && leader() != options_.primary) {
+      if (!switch_over(options_.primary)) return fail("the drill's primary could not lead");
+      pass(kSteady);
+    }
+    // The first step falls anywhere between two renewals and two heartbeats.
+    pass(world_.up_to(topology_.timing.lease));
+    zero_ = schedule_.now();
+    clients_.record(out_.writes);
+    pass(kLeadIn);
+    if (leader() == kNoRegion) return fail("the first primary did not stay");
     const std::uint64_t changes = checker_.changes();
-    began_ = last_write_ = schedule_.now();
-    out_.gap = {};
-    for (const RehearsalStep& step : script(primary_)) take(step);
+    for (const RehearsalStep& step : script(leader())) {
+      out_.steps.push_back(schedule_.now() - zero_);
+      trace_([&](auto& out) { out << "*** step " << out_.steps.size(); });
+      if (!take(step)) break;
+    }
     heal();
+    out_.healed = schedule_.now() - zero_;
+    trace_([&](auto& out) { out << "*** everything is healed"; });
     if (!await(kHealed, [this] { return leader() != kNoRegion; })) {
       fail("no primary after everything was healed");
     }
-    pass(2 * options_.write_every);
-    out_.gap = std::max(out_.gap, Duration(schedule_.now() - last_write_));
+    pass(kAfterwards);
+    out_.length = schedule_.now() - zero_;
     out_.changes = checker_.changes() - changes;
     if (checker_.violation()) fail(*checker_.violation());
-    return out_;
+    out_.trace.assign(trace_.lines().begin(), trace_.lines().end());
+    return std::move(out_);
   }
 
  private:
@@ -67,17 +89,26 @@ class Stage {
     return sites;
   }
 
-  std::vector<std::vector<Duration>> delays() {
+  // One way.
+  std::vector<std::vector<Duration>> draw_delays() {
     const std::size_t regions = topology_.regions.size();
     std::vector<std::vector<Duration>> delays(regions, std::vector<Duration>(regions));
     for (std::size_t a = 0; a < regions; ++a) {
       for (std::size_t b = 0; b < a; ++b) {
         const Duration drawn = milliseconds(1 + random_.below(kLongestRoundTripMs));
-        delays[a][b] = delays[b][a] = options_.round_trip.value_or(drawn) / 2;
+        const RoundTrips& known = options_.round_trips;
+        delays[a][b] = delays[b][a] = (known.given ? known.between[a][b] : drawn) / 2;
       }
       delays[a][a] = std::chrono::microseconds(100);
     }
     return delays;
+  }
+  Duration way(RegionId from, RegionId to) const {
+    Duration way = delays_[from.value][to.value];
+    for (const RehearsalStep& slow : slow_) {
+      if (slow.region == from && slow.other == to) way += slow.span;
+    }
+    return way;
   }
 
   Clock draw_clock() {
@@ -102,27 +133,6 @@ class Stage {
     }
   }
 
-  // Clients write everywhere, each gateway in its own turn.
-  void schedule_writes() {
-    for (const auto& gateway : processes_.gateways) {
-      schedule_write(*gateway, world_.up_to(options_.write_every));
-    }
-  }
-  void schedule_write(GatewayProcess& gateway, Duration after) {
-    schedule_.after(after, [this, &gateway] {
-      const std::uint64_t before = checker_.writes();
-      gateway.write(milliseconds(1));
-      if (checker_.writes() > before) note_write();
-      schedule_write(gateway, options_.write_every);
-    });
-  }
-  void note_write() {
-    out_.gap = std::max(out_.gap, Duration(schedule_.now() - last_write_));
-    last_write_ = schedule_.now();
-    if (primary_ == kNoRegion || out_.failover || leader() == primary_) return;
-    out_.failover = schedule_.now() - began_;
-  }
-
   RegionId leader() const {
     const auto holder = checker_.holder(schedule_.now());
     return holder ? topology_.gateway(holder->gateway).region : kNoRegion;
@@ -143,7 +153,35 @@ class Stage {
     return done();
   }
 
-  void take(const RehearsalStep& step) {
+  // False: it did not come to its end, so that the rest makes no sense.
+  bool take(const RehearsalStep& step) {
+    switch (step.kind) {
+      case Kind::wait:
+        pass(step.span);
+        return true;
+      case Kind::await_primary:
+        return came(await(step.span, [&] {
+          const RegionId now = leader();
+          return now != kNoRegion && (now == step.region) != step.negated;
+        }));
+      case Kind::switchover:
+        return came(switch_over(step.region));
+      default:
+        break_or_heal(step);
+        return true;
+    }
+  }
+  bool came(bool so) {
+    out_.awaited.push_back(so);
+    return so;
+  }
+  bool switch_over(RegionId to) {
+    const auto holder = checker_.holder(schedule_.now());
+    if (holder) processes_.gateways[holder->gateway.value]->switch_over(to, kSwitchover);
+    return await(kSwitchover, [&] { return leader() == to; });
+  }
+
+  void break_or_heal(const RehearsalStep& step) {
     switch (step.kind) {
       case Kind::isolate:
         for (std::uint16_t i = 0; i < topology_.regions.size(); ++i) {
@@ -161,46 +199,29 @@ class Stage {
         slow_.push_back(step);
         return;
       case Kind::lose_node:
-        for (const auto& process : processes_.gateways) {
-          impose(process->id(), world_.process(step.node));
-          impose(world_.process(step.node), process->id());
+        for (const NodeId node : step.nodes) {
+          for (const auto& gateway : processes_.gateways) {
+            impose(gateway->id(), world_.process(node));
+            impose(world_.process(node), gateway->id());
+          }
         }
         return;
       case Kind::stop:
-        process_of(step).crash();
-        taken_.push_back(&process_of(step));
+        each_of(step, [](Process& process) { process.crash(); });
         return;
       case Kind::pause:
-        process_of(step).pause();
-        taken_.push_back(&process_of(step));
+        each_of(step, [](Process& process) { process.pause(); });
         return;
       case Kind::heal:
         return heal();
-      case Kind::switchover:
-        return switch_over(step.region);
-      case Kind::wait:
-        return pass(step.span);
-      case Kind::await_primary:
-        if (!await(step.span, [&] {
-              const RegionId now = leader();
-              return now != kNoRegion && (now == step.region) != step.negated;
-            })) {
-          fail("the awaited primary did not come");
-        }
+      default:
         return;
     }
   }
-
-  void switch_over(RegionId to) {
-    const auto holder = checker_.holder(schedule_.now());
-    if (holder) processes_.gateways[holder->gateway.value]->switch_over(to, seconds(30));
-    if (!await(seconds(35), [&] { return leader() == to; })) fail("the switchover was not done");
-  }
-
-  Process& process_of(const RehearsalStep& step) {
-    const ProcessId id =
-        std::visit([this](auto each) { return world_.process(each); }, *step.process);
-    return *processes_.all[id];
+  template <typename Do>
+  void each_of(const RehearsalStep& step, const Do& act) {
+    for (const GatewayId gateway : step.gateways) act(*processes_.all[world_.process(gateway)]);
+    for (const NodeId node : step.nodes) act(*processes_.all[world_.process(node)]);
   }
 
   void cut(RegionId from, RegionId to) {
@@ -220,20 +241,20 @@ class Stage {
     for (const RehearsalStep& slow : slow_) {
       network_.slow_down(slow.region.value, slow.other.value, -slow.span);
     }
-    for (Process* process : taken_) {
-      if (!process->alive()) process->start();
-      process->resume();
-    }
     cuts_.clear();
     slow_.clear();
-    taken_.clear();
+    for (Process* process : processes_.all) {
+      process->resume();
+      if (!process->alive()) process->start();
+    }
   }
 
   Rehearsed fail(const std::string& why) {
     if (out_.failure.empty()) {
-      const auto at = std::chrono::duration_cast<milliseconds>(schedule_.now() - began_).count();
-      out_.failure = why + ", " + std::to_string(at) + " ms after the first step";
+      const auto at = std::chrono::duration_cast<milliseconds>(schedule_.now() - zero_).count();
+      out_.failure = why + ", " + std::to_string(at) + " ms after the beginning";
     }
+    out_.trace.assign(trace_.lines().begin(), trace_.lines().end());
     return out_;
   }
 
@@ -245,13 +266,12 @@ class Stage {
   Trace trace_;
   Processes processes_;
   World world_;
+  std::vector<std::vector<Duration>> delays_;  // by the two RegionIds
   Network network_;
+  RehearsalClients clients_;
   std::vector<std::pair<ProcessId, ProcessId>> cuts_;
   std::vector<RehearsalStep> slow_;
-  std::vector<Process*> taken_;   // stopped or paused
-  RegionId primary_ = kNoRegion;  // when the first step was taken
-  TrueInstant began_{};
-  TrueInstant last_write_{};
+  TrueInstant zero_{};
   Rehearsed out_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/drill/drill_picture.h"
+
 namespace regent {
 namespace {
 
@@ -24,7 +26,12 @@ class DrillVerdictTest : public ::testing::Test {
     record_.drill.expect.failed_writes = 0;
     record_.drill.expect.minority_refuses = true;
     record_.events = {{0.5, DrillEvent::Kind::step, "isolate east"}};
-    record_.isolations = {{"east", 0.5, 1.9}};
+    DrillStep cut_off;
+    cut_off.kind = DrillStep::Kind::isolate;
+    cut_off.region = "east";
+    begin_action(record_, cut_off, 0.5, 0.5);
+    end_actions(record_, 1.9);
+    end_isolations(record_, 1.9);
     for (const double at : {0.1, 0.2, 0.3, 0.4}) write(at, at + 0.01, "east", 201, "east", 1);
     write(0.6, 1.8, "east", 503, "", 0);
     write(0.45, 1.5, "west", 201, "west", 2);
@@ -35,6 +42,37 @@ class DrillVerdictTest : public ::testing::Test {
   void write(double sent, double answered, const std::string& via, int code, const std::string& by,
              std::uint64_t epoch) {
     record_.probes.push_back({sent, answered, via, "gw1", code, by, epoch});
+  }
+  // Two gateways that say what they see; east holds a lease until 1.0 s.
+  void add_samples() {
+    const std::vector<RegionSum> whole = {{"east", 1, 3, 2, 3, true}, {"west", 1, 3, 2, 3, true}};
+    const auto sample = [&](double at, const char* region, const char* primary, std::uint64_t epoch,
+                            double lease_ms, const char* link) {
+      const std::string other = region == std::string("east") ? "west.gw1" : "east.gw1";
+      GatewaySample out;
+      out.at = at;
+      out.region = region;
+      out.gateway = "gw1";
+      out.answered = true;
+      out.primary = primary;
+      out.serving = out.region == primary;
+      out.epoch = epoch;
+      out.lease_ms = lease_ms;
+      out.links = {{other, link}};
+      out.won = true;
+      out.sums = whole;
+      record_.samples.push_back(out);
+    };
+    sample(0.3, "east", "east", 1, 500, "up");
+    sample(0.4, "west", "east", 1, 400, "up");
+    sample(0.7, "east", "east", 1, 300, "up");
+    sample(0.8, "west", "east", 1, 200, "down");
+    record_.samples.back().sums[0] = {"east", 1, 0, 2, 3, false};
+    record_.samples.back().won = false;
+    sample(1.7, "east", "west", 2, 400, "up");
+    sample(1.72, "west", "west", 2, 400, "up");
+    record_.samples.back().sums[0] = {"east", 1, 0, 2, 3, false};
+    record_.samples.back().won = false;
   }
   // The failed checks' names.
   std::vector<std::string> failed() const {
@@ -54,9 +92,18 @@ TEST_F(DrillVerdictTest, PassesAndMeasures) {
   const DrillVerdict verdict = judge_drill(record_);
   EXPECT_TRUE(verdict.passed);
   EXPECT_NEAR(verdict.gap, 1.5 - 0.41, 1e-6);
+  EXPECT_NEAR(verdict.usual_write, 0.01, 1e-6);
   EXPECT_EQ(verdict.failed, 0U) << "the one that failed went through the region that was cut off";
   EXPECT_NEAR(verdict.phases.first_write, 1.0, 1e-6);
-  EXPECT_LT(verdict.phases.voted, 0) << "nobody was asked";
+  EXPECT_NEAR(verdict.phases.voted, 1.0, 1e-6) << "a write of the new epoch was taken by then";
+  EXPECT_LT(verdict.phases.published, 0) << "nobody was asked";
+}
+
+TEST_F(DrillVerdictTest, CountsNoGapBeforeTheFirstWriteIsTaken) {
+  std::erase_if(record_.probes, [](const ProbeAnswer& probe) { return probe.answered < 1.55; });
+  EXPECT_NEAR(judge_drill(record_).gap, 0.15, 1e-6) << "from 1.81 s to 1.96 s";
+  std::erase_if(record_.probes, [](const ProbeAnswer& probe) { return probe.acknowledged(); });
+  EXPECT_NEAR(judge_drill(record_).gap, record_.length, 1e-6) << "nothing was ever taken";
 }
 
 TEST_F(DrillVerdictTest, EachExpectationCanFail) {
@@ -83,33 +130,140 @@ TEST_F(DrillVerdictTest, EachExpectationCanFail) {
   EXPECT_EQ(failed(), Names{"one primary"}) << "an older epoch after a newer one";
 }
 
+TEST_F(DrillVerdictTest, TellsThePhasesOfTheFailover) {
+  add_samples();
+  const DrillPhases phases = judge_drill(record_).phases;
+  EXPECT_NEAR(phases.detected, 0.3, 1e-6);
+  EXPECT_NEAR(phases.lease_over, 0.5, 1e-6) << "300 ms left at 0.7 s";
+  EXPECT_NEAR(phases.voted, 1.0, 1e-6) << "the first write shows it before any sample does";
+  EXPECT_NEAR(phases.published, 1.2, 1e-6);
+  EXPECT_NEAR(phases.first_write, 1.0, 1e-6);
+  std::erase_if(record_.probes, [](const ProbeAnswer& probe) { return probe.epoch > 1; });
+  std::erase_if(record_.samples, [](const GatewaySample& sample) { return sample.epoch > 1; });
+  const DrillPhases none = judge_drill(record_).phases;
+  EXPECT_LT(none.detected, 0) << "a link was down, but nobody took over";
+  EXPECT_LT(none.lease_over, 0);
+}
+
 TEST_F(DrillVerdictTest, TheReportsHoldIt) {
-  record_.samples = {
-      {0.4, "west", "gw1", true, "east", false, 1, 300, 1, 3, 2, true, "", {{"east.gw1", "up"}}},
-      {1.0, "west", "gw1", true, "", false, 1, 0, 0, 2, 2, true, "", {{"east.gw1", "down"}}}};
-  const DrillVerdict verdict = judge_drill(record_);
-  EXPECT_NEAR(verdict.phases.detected, 0.5, 1e-6);
-  EXPECT_NEAR(verdict.phases.lease_over, 0.5, 1e-6);
-  const std::string json = report_json(record_, verdict);
+  add_samples();
+  const DrillReport report{record_, judge_drill(record_)};
+  const std::string json = report_json(report);
   const auto run = earlier_run(json, "loss");
   ASSERT_TRUE(run.has_value());
   EXPECT_EQ(run->id, "loss-1");
   EXPECT_TRUE(run->passed);
   EXPECT_NEAR(run->gap, 1.09, 1e-6);
+  EXPECT_NEAR(run->failover, 1.0, 1e-6);
   EXPECT_FALSE(earlier_run(json, "another").has_value());
   EXPECT_FALSE(earlier_run("no json", "loss").has_value());
-
-  const std::string page = report_page(record_, verdict, {*run});
-  EXPECT_NE(page.find("a &lt;b&gt;"), std::string::npos);
-  EXPECT_NE(page.find("<svg"), std::string::npos);
-  EXPECT_NE(page.find("loss-1"), std::string::npos) << "the earlier run";
-  EXPECT_EQ(page.find("<script"), std::string::npos);
-  EXPECT_EQ(page.find("http"), std::string::npos) << "nothing from elsewhere";
+  for (const char* part : {R"("outcome":"refused")", R"("east":"3/3")", R"("published_s":1.2)"}) {
+    EXPECT_NE(json.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(verdict_sentence(report),
+            "Passed: west took writes 1.00 s after the drill began to act, writes stopped for at "
+            "most 1.09 s, and none of 10 writes failed; all 6 expectations were met.");
 
   record_.aborted = "\"quoted\" & cut";
-  const std::string junit = report_junit(record_, judge_drill(record_));
+  const std::string junit = report_junit({record_, judge_drill(record_)});
   EXPECT_NE(junit.find("tests=\"6\" failures=\"1\""), std::string::npos) << junit;
   EXPECT_NE(junit.find("&quot;quoted&quot; &amp; cut"), std::string::npos);
+}
+
+TEST_F(DrillVerdictTest, ThePageShowsItAndNeedsNothingElse) {
+  add_samples();
+  DrillReport report{record_, judge_drill(record_)};
+  report.earlier = {{"loss-0", "yesterday", false, 3.25, -1, 4}};
+  const std::string page = report_page(report);
+  for (const char* part :
+       {"a &lt;b&gt;", "<svg class=\"lanes\"", "<title id=\"picture-title\">", "<desc", "yesterday",
+        "3.25 s", "isolate east", "primary: east", "primary: west", "lease left: west",
+        "writes through east.gw1", "link: west.gw1 to east.gw1", "quorum at west.gw1",
+        "1 write, refused with 503", "vote: the next primary leads", "Passed: west took writes"}) {
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_EQ(page.find("http:"), std::string::npos) << "nothing from elsewhere";
+  EXPECT_EQ(page.find("src="), std::string::npos);
+}
+
+TEST_F(DrillVerdictTest, NamesCannotBreakOutOfTheReports) {
+  const std::string evil = "x\"'><script>&\x01\xff";
+  add_samples();
+  record_.drill.name = record_.cluster = record_.id = record_.aborted = evil;
+  record_.events.push_back({1, DrillEvent::Kind::trouble, evil});
+  record_.actions.push_back({evil, 0, 1});
+  for (GatewaySample& sample : record_.samples) {
+    sample.region = sample.primary = evil;
+    sample.sums = {{evil, 1, 1, 1, 1, true}};
+  }
+  for (ProbeAnswer& probe : record_.probes) probe.region = probe.served_by = evil;
+  const DrillReport report{record_, judge_drill(record_), {{evil, evil, true, 1, 1, 0}}};
+  for (const std::string& text : {report_page(report), report_junit(report)}) {
+    EXPECT_EQ(text.find("<script"), std::string::npos);
+    EXPECT_EQ(text.find("x\"'"), std::string::npos);
+    EXPECT_EQ(text.find('\xff'), std::string::npos);
+    EXPECT_EQ(text.find('\x01'), std::string::npos);
+    EXPECT_NE(text.find("x&quot;&#39;&gt;&lt;script&gt;&amp; ?"), std::string::npos);
+  }
+}
+
+TEST_F(DrillVerdictTest, SaysWhoWasPrimaryAndWhatTheSumsWere) {
+  add_samples();
+  const std::vector<ReignSpan> spans = reigns(record_);
+  ASSERT_EQ(spans.size(), 2U);
+  EXPECT_EQ(spans[0].region, "east");
+  EXPECT_NEAR(spans[0].until, 1.0, 1e-6) << "when its lease ran out";
+  EXPECT_EQ(spans[1].epoch, 2U);
+  EXPECT_NEAR(spans[1].from, 1.5, 1e-6) << "its first write, before the first sample";
+
+  const std::vector<SumsRow> rows = sums_rows(record_);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].seen_by, "east.gw1, west.gw1") << "one row for what both see";
+  EXPECT_TRUE(rows[0].sample->won);
+  EXPECT_EQ(rows[1].seen_by, "west.gw1");
+  EXPECT_NEAR(rows[1].at, 0.8, 1e-6);
+  EXPECT_FALSE(rows[1].sample->won);
+}
+
+TEST(RehearsedFiguresTest, SayWhereALiveFigureLies) {
+  RehearsedFigures figures;
+  figures.resolution = 0.1;
+  std::vector<RehearsedRun> runs;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const double value = 1 + static_cast<double>(99 - i) / 100;
+    runs.push_back({i, value, value, ""});
+  }
+  runs[7].failure = "gap: too long";
+  figures.take(runs);
+  EXPECT_NEAR(figures.failover.at(0.5), 1.49, 1e-9);
+  EXPECT_NEAR(figures.failover.at(0.95), 1.94, 1e-9);
+  EXPECT_NEAR(figures.failover.at(1), 1.99, 1e-9);
+  EXPECT_EQ(figures.failover.seed_of_max(), 0U);
+  EXPECT_EQ(figures.worst_seed(), 7U) << "the one that failed";
+  EXPECT_EQ(figures.gap.histogram(4), (std::vector<std::size_t>{25, 25, 25, 25}));
+
+  const auto placed = [&](double failover) {
+    DrillVerdict live;
+    live.gap = 1.5;
+    live.phases.first_write = failover;
+    return place_figures(live, figures).front();
+  };
+  EXPECT_TRUE(placed(1.25).inside);
+  EXPECT_NE(placed(1.25).text.find("25 % of them were shorter"), std::string::npos);
+  EXPECT_TRUE(placed(2.08).inside) << "to within the time between two writes";
+  EXPECT_FALSE(placed(2.1).inside);
+  EXPECT_EQ(placed(2.1).text.rfind("OUTSIDE: 2.10 s is longer", 0), 0U) << placed(2.1).text;
+  EXPECT_FALSE(placed(0.8).inside);
+  DrillVerdict slow;
+  slow.gap = 2.2;
+  EXPECT_FALSE(place_figures(slow, figures).back().inside);
+  slow.usual_write = 0.15;
+  EXPECT_TRUE(place_figures(slow, figures).back().inside) << "each write takes so long anyway";
+  EXPECT_FALSE(placed(-1).inside) << "every rehearsal had a failover";
+  figures.take({{1, 0.1, -1, ""}});
+  EXPECT_TRUE(placed(-1).inside);
+  EXPECT_FALSE(placed(1.2).inside) << "no rehearsal had one";
 }
 
 }  // namespace
