@@ -1,6 +1,7 @@
 // DataPlane::reload: what a service is and where it is served changes under the clients' feet.
 #include <array>
 #include <thread>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,6 +66,42 @@ TEST_F(ProxyReload, BackendsComeAndGoUnderLoadWithoutAFailedRequest) {
   for (std::thread& thread : clients) thread.join();
   EXPECT_TRUE(good);
   EXPECT_EQ(failed, 0);
+}
+
+TEST_F(ProxyReload, RequestsWaitForTheFirstCheckOfNewBackends) {
+  Log log;
+  Backend a(host(Host::backends), answer_ok(log));
+  std::atomic<int> checks = 0;
+  std::atomic<bool> checked = false;
+  std::atomic<const char*> verdict = "200 OK";
+  const auto when_told = [&](Peer& peer) {
+    const std::string request = peer.read_message();
+    if (request.empty()) return;
+    if (request.starts_with("GET /health ")) {
+      ++checks;
+      EXPECT_TRUE(eventually([&] { return checked.load(); }));
+    }
+    peer.send(std::string("HTTP/1.1 ") + verdict.load() + "\r\nContent-Length: 0\r\n\r\n");
+  };
+  Backend good(host(Host::backends), when_told);
+  Backend bad(host(Host::backends), when_told);
+  start(a);
+  for (const auto& [backend, says, status] :
+       {std::tuple(&good, "200 OK", 200U), std::tuple(&bad, "500 No", 503U)}) {
+    checks = 0;
+    checked = false;
+    verdict = says;
+    ASSERT_TRUE(reload([at = at(*backend)](Topology& next) {
+                  next.services[0].health.path = "/health";
+                  next.services[0].backends[kEast.value] = {at};
+                }).ok());
+    ASSERT_TRUE(eventually([&] { return checks == 1; }));
+    Client client = this->client();
+    client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+    ASSERT_TRUE(eventually([&] { return plane().backend_status()[0].queued == 1; }));
+    checked = true;
+    EXPECT_EQ(client.read_response().status, status);
+  }
 }
 
 TEST_F(ProxyReload, ABackendThatStaysKeepsItsHealth) {
