@@ -100,6 +100,10 @@ TEST_F(ProxyRemoval, ATunnelGoesOnForAsLongAsAStopWouldTake) {
   ASSERT_TRUE(remove(std::chrono::seconds(60)).ok());
   EXPECT_EQ(echoed(own, "hello"), "hello");
   EXPECT_EQ(echoed(forwarded, "hello"), "hello");
+  // What has moved is counted when a tunnel's time limits are looked at.
+  ASSERT_TRUE(eventually([&] { return world_->east().observer.to_backend == 10U; }));
+  EXPECT_EQ(echoed(own, "again"), "again");
+  EXPECT_EQ(echoed(forwarded, "again"), "again");
 }
 
 TEST_F(ProxyRemoval, AndIsCutThen) {
