@@ -34,6 +34,11 @@ class ExchangeClient {
                              Tunnel::Far far) = 0;
   // A piece of the body, without framing; never empty.
   virtual void answer_data(std::string_view data) = 0;
+  // Whether answer_piped() can bring pieces of this body as well; asked once its head is out.
+  virtual bool can_splice() const { return false; }
+  // What is in the pipe goes to the client, which counts it in queued_bytes(). Until that is 0
+  // nothing follows, and the pipe stays.
+  virtual void answer_piped(SplicePipe&) {}
   // The answer is complete. trailers: those that may be passed on.
   virtual void answer_end(std::span<const HeaderField> trailers) = 0;
   // The whole answer, of the gateway itself.

@@ -121,6 +121,7 @@ void HttpExchange::begin_answer() {
 }
 
 void HttpExchange::relay_answer_body(std::string_view data) {
+  const std::size_t read = data.size();
   while (!data.empty() && !answer_body_.done()) {
     const BodyReader::Step step = answer_body_.next(data);
     data.remove_prefix(step.consumed);
@@ -131,14 +132,42 @@ void HttpExchange::relay_answer_body(std::string_view data) {
   if (answer_body_.done()) return finish_answer(data.empty());
   flush_answer();
   pause_fast_upstream();
+  splice_bulk(read);
 }
 
 void HttpExchange::pause_fast_upstream() {
-  if (!upstream_paused_ && !client_gone_ && client_.backlogged()) {
-    upstream_paused_ = true;
-    client_budget_.start(context_.tick_now, service().timeouts.answer, client_.queued_bytes());
-    upstream_->pause_reading();
-  }
+  if (!client_gone_ && client_.backlogged()) pause_upstream();
+}
+
+void HttpExchange::pause_upstream() {
+  if (upstream_paused_) return;
+  upstream_paused_ = true;
+  client_budget_.start(context_.tick_now, service().timeouts.answer, client_.queued_bytes());
+  upstream_->pause_reading();
+}
+
+// All but the last read of a large body: its end is found as always, and the pipe is empty then.
+void HttpExchange::splice_bulk(std::size_t read) {
+  const std::uint64_t left = answer_body_.length_left();
+  if (pipe_ || read < kBulkBytes || left < kSpliceBytes || client_gone_) return;
+  if (!upstream_->can_splice() || !client_.can_splice()) return;
+  pipe_ = context_.pipes.take();
+  if (!pipe_) return;
+  pipe_->set_limit(left - Stream::kReadBytes);
+  upstream_->receive_into(pipe_.get());
+}
+
+void HttpExchange::on_upstream_piped(Upstream&, std::size_t bytes) {
+  touch();
+  answer_body_.skip(bytes);
+  client_.answer_piped(*pipe_);
+  if (pipe_->size() > 0) return pause_upstream();
+  if (pipe_->limit() == 0) leave_pipe();
+}
+
+void HttpExchange::leave_pipe() {
+  upstream_->receive_into(nullptr);
+  context_.pipes.give_back(std::move(pipe_));
 }
 
 void HttpExchange::flush_answer() {
@@ -163,6 +192,7 @@ void HttpExchange::break_answer() {
   phase_ = Phase::idle;
   context_.observer.request_done(facts_.service, request_class_, answer_code_, seconds_so_far());
   client_.answer_broken();
+  context_.pipes.give_back(std::move(pipe_));
 }
 
 // The other gateway holds no lease; nothing of the request has reached a backend.

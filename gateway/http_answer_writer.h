@@ -36,6 +36,8 @@ class HttpAnswerWriter {
   // keep_alive: the connection may take another request. Returns whether it can after this answer.
   bool head(const ResponseHead& head, const AnswerMeta& meta, bool keep_alive);
   void data(std::string_view data);
+  // Whether data goes out as it is, after what has been gathered.
+  bool frames_by_length() const { return framing_ == AnswerFraming::length; }
   // The trailers go out where the answer goes in chunks.
   void end(std::span<const HeaderField> trailers);
   // context: is_head, client_http11 and keep_alive are filled in here.

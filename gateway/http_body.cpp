@@ -5,6 +5,8 @@
 
 #include "gateway/http_check.h"
 
+#include "quorum/check.h"
+
 namespace regent {
 namespace {
 
@@ -24,6 +26,11 @@ constexpr std::uint64_t kMaxChunk = std::uint64_t{1} << 60;
 constexpr std::size_t kMaxSizeDigits = 16;
 
 }  // namespace
+
+void BodyReader::skip(std::uint64_t bytes) {
+  CHECK(bytes < length_left());
+  left_ -= bytes;
+}
 
 BodyReader BodyReader::with_length(std::uint64_t bytes) {
   BodyReader reader;

@@ -33,6 +33,10 @@ class BodyReader {
   bool done() const { return state_ == State::done; }
   // The chunks are malformed; nothing more will be consumed.
   bool bad() const { return state_ == State::bad; }
+  // What is still to come of a body with a length; 0 for all others.
+  std::uint64_t length_left() const { return state_ == State::length ? left_ : 0; }
+  // So much of it has gone another way. Less than length_left().
+  void skip(std::uint64_t bytes);
   bool ends_with_connection() const { return state_ == State::until_close; }
 
  private:

@@ -20,6 +20,7 @@ HttpExchange::HttpExchange(ProxyContext& context, ExchangeClient& client)
     : context_(context), client_(client) {}
 
 HttpExchange::~HttpExchange() {
+  context_.pipes.give_back(std::move(pipe_));
   stop_waiting();
   leave_write();
   release_upstream(false);
@@ -306,6 +307,7 @@ bool HttpExchange::client_gone() {
     return true;
   }
   release_upstream(false);
+  context_.pipes.give_back(std::move(pipe_));
   stop_waiting();
   leave_write();
   phase_ = Phase::idle;
@@ -317,6 +319,7 @@ void HttpExchange::client_drained() {
   if (!upstream_paused_ || !upstream_) return;
   upstream_paused_ = false;
   touch();
+  if (pipe_ && pipe_->limit() == 0) leave_pipe();
   upstream_->resume_reading();
 }
 

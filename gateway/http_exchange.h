@@ -39,6 +39,10 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   static constexpr std::size_t kReplayBytes = 64 * 1024;
   // Above this a fast side waits for the slow one.
   static constexpr std::size_t kHighWaterBytes = 256 * 1024;
+  // An answer of known length goes from socket to socket by splice(2) where more than this of it is
+  // still to come and it comes in pieces of at least kBulkBytes, plain on both sides.
+  static constexpr std::size_t kSpliceBytes = 256 * 1024;
+  static constexpr std::size_t kBulkBytes = 16 * 1024;
   static constexpr unsigned kMaxAttempts = 3;
   static constexpr unsigned kMaxConnects = 4;
 
@@ -94,6 +98,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
 
   // Answering: http_answer.cpp.
   void on_upstream_data(Upstream& from, std::string_view data) override;
+  void on_upstream_piped(Upstream& from, std::size_t bytes) override;
   void on_upstream_drained(Upstream& from) override;
   void on_upstream_fenced(Upstream& from) override;
   void on_upstream_closed(Upstream& from, bool orderly, const Error& reason) override;
@@ -103,6 +108,9 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   void begin_answer();
   void relay_answer_body(std::string_view data);
   void pause_fast_upstream();
+  void pause_upstream();
+  void splice_bulk(std::size_t read);
+  void leave_pipe();
   void flush_answer();
   void finish_answer(bool nothing_left);
   void break_answer();
@@ -174,6 +182,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   std::string answer_head_bytes_;  // of an incomplete head
   BodyReader answer_body_;
   TrailerReader answer_trailers_;
+  std::unique_ptr<SplicePipe> pipe_;  // null while the body is copied
   bool upstream_paused_ = false;
   DrainBudget client_budget_;  // while paused
   bool client_gone_ = false;

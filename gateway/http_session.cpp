@@ -232,6 +232,15 @@ void HttpSession::answer_data(std::string_view data) {
   writer_.data(data);
 }
 
+bool HttpSession::can_splice() const {
+  return stream_ && stream_->can_splice() && writer_.frames_by_length();
+}
+
+void HttpSession::answer_piped(SplicePipe& pipe) {
+  writer_.flush();
+  stream_->send_from(pipe);
+}
+
 void HttpSession::answer_end(std::span<const HeaderField> trailers) {
   writer_.end(trailers);
 }

@@ -49,6 +49,8 @@ class HttpSession final : public Session, private Stream::Handler, private Excha
   void answer_head(const ResponseHead& head, const AnswerMeta& meta) override;
   void tunnel_opened(const ResponseHead& head, const AnswerMeta& meta, Tunnel::Far far) override;
   void answer_data(std::string_view data) override;
+  bool can_splice() const override;
+  void answer_piped(SplicePipe& pipe) override;
   void answer_end(std::span<const HeaderField> trailers) override;
   void answer_error(const GatewayError& error) override;
   void flush_answer() override;

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "quorum/check.h"
@@ -30,9 +32,16 @@ SplicePipe::~SplicePipe() {
 }
 
 ssize_t SplicePipe::fill(int socket) {
-  const ssize_t moved = ::splice(socket, nullptr, write_end_, nullptr, kBytes,
-                                 SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-  if (moved > 0) size_ += static_cast<std::size_t>(moved);
+  const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(kBytes, limit_));
+  if (most == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  const ssize_t moved =
+      ::splice(socket, nullptr, write_end_, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  if (moved <= 0) return moved;
+  size_ += static_cast<std::size_t>(moved);
+  if (limit_ != kNoLimit) limit_ -= static_cast<std::uint64_t>(moved);
   return moved;
 }
 
@@ -60,6 +69,7 @@ std::unique_ptr<SplicePipe> SplicePipes::take() {
 void SplicePipes::give_back(std::unique_ptr<SplicePipe> pipe) {
   if (!pipe) return;
   --taken_;
+  pipe->set_limit(SplicePipe::kNoLimit);
   if (pipe->size() == 0) kept_.push_back(std::move(pipe));
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -30,12 +32,17 @@ class SplicePipe {
   // Not while size() is 0. SIGPIPE must be blocked or ignored.
   ssize_t drain(int socket);
   std::size_t size() const { return size_; }
+  // From now on fill() takes no more than these bytes in all; then it finds none.
+  void set_limit(std::uint64_t bytes) { limit_ = bytes; }
+  std::uint64_t limit() const { return limit_; }
+  static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
  private:
   SplicePipe(int read_end, int write_end) : read_end_(read_end), write_end_(write_end) {}
   const int read_end_;
   const int write_end_;
   std::size_t size_ = 0;
+  std::uint64_t limit_ = kNoLimit;
 };
 
 // One thread's pipes, kept for the next to need one.
