@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "gateway/http_check.h"
-
 #include "quorum/check.h"
 
 namespace regent {
