@@ -20,7 +20,7 @@ struct AdminRequest {
   std::string path;   // as sent, without the query
   std::string query;  // after the '?', "" when there is none
   std::string body;
-  std::string host;    // the Host header
+  std::string host;    // the Host header, "" when there is none
   std::string origin;  // the Origin header: set by browsers on behalf of a page
   std::string client;  // address of the caller, for the log
   bool certificate_shown = false;

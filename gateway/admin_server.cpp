@@ -74,6 +74,11 @@ class Handler : public Poco::Net::HTTPRequestHandler {
     // What is left of a body would be taken for the next request.
     if (has_body) response.setKeepAlive(false);
     AdminReply reply;
+    // RFC 9112, 3.2: HTTP/1.0, which load balancers still ask their checks with, may leave it out.
+    if (!request.has("Host") && request.getVersion() != HTTPServerRequest::HTTP_1_0) {
+      response.setKeepAlive(false);
+      return send(admin_error(400, "bad_request", "the Host header is missing"), response);
+    }
     try {
       const auto body = has_body ? read_body(request) : std::string();
       state_->watch->set(kNever);
@@ -97,7 +102,7 @@ class Handler : public Poco::Net::HTTPRequestHandler {
     asked.path = target.substr(0, mark);
     if (mark != std::string::npos) asked.query = target.substr(mark + 1);
     asked.body = body;
-    asked.host = request.getHost();
+    asked.host = request.get("Host", "");
     asked.origin = request.get("Origin", "");
     asked.client = request.clientAddress().toString();
     Poco::Net::SecureStreamSocket socket(

@@ -295,6 +295,22 @@ TEST_F(AdminTest, TwoRequestsOnOneConnection) {
   EXPECT_NE(answer.find("sees a quorum"), std::string::npos);
 }
 
+// As old load balancers ask.
+TEST_F(AdminTest, Http10NeedsNoHost) {
+  const std::string answer = ask_raw("GET /primary HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.0 200 ")) << answer;
+  EXPECT_NE(answer.find("primary"), std::string::npos) << answer;
+  control_.show(no_primary_status());
+  EXPECT_TRUE(ask_raw("GET /primary HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 503 "));
+  EXPECT_TRUE(ask_raw("HEAD /livez HTTP/1.0\r\n\r\n").starts_with("HTTP/1.0 200 "));
+}
+
+TEST_F(AdminTest, Http11NeedsHost) {
+  const std::string answer = ask_raw("GET /primary HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+  EXPECT_NE(answer.find("Host"), std::string::npos) << answer;
+}
+
 // A body that was not asked for must not be read as the next request.
 TEST_F(AdminTest, AnUnreadBodyIsNotTheNextRequest) {
   const std::string body = "GET /quorum HTTP/1.1\r\nHost: x\r\n\r\n";
