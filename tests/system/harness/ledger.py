@@ -1,5 +1,10 @@
 """A tcp service under test: a backend that is told the epoch by the PROXY protocol, and clients
-that write one line after the other over one connection."""
+that write one line after the other over one connection.
+
+A backend reads late what its kernel has had for a while, also of a connection that was reset
+meanwhile: how late is a matter of this process and its threads. So an entry's time is when the
+kernel received it, which is what the gateway has a say in.
+"""
 import socket
 import struct
 import threading
@@ -8,6 +13,18 @@ import time
 PORT = 5432
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 EPOCH_TLV = 0xE0
+SO_TIMESTAMPNS = 35  # of the kernel; the socket module does not name it
+
+
+def _monotonic_offset():
+    """What makes CLOCK_MONOTONIC of CLOCK_REALTIME, in ns. Steps of the wall clock are not seen."""
+    def look():
+        before, wall, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        return after - before, (before + after) // 2 - wall
+    return min(look() for _ in range(100))[1]
+
+
+OFFSET = _monotonic_offset()
 
 
 def describe(described):
@@ -33,7 +50,8 @@ def parse_proxy_header(header):
 
 
 class LedgerBackend:
-    """Answers each line with "REGION EPOCH LINE". `entries`: (time ns, epoch, client address)."""
+    """Answers each line with "REGION EPOCH LINE". `entries`: (time ns, epoch, client address),
+    the time being CLOCK_MONOTONIC's when the kernel had received the line."""
 
     def __init__(self, network, region, address):
         self.region = region
@@ -63,17 +81,32 @@ class LedgerBackend:
 
     def _serve(self, connection):
         try:
-            with connection, connection.makefile("rb") as lines:
-                header = lines.read(39)
+            with connection:
+                connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+                header = connection.recv(39, socket.MSG_WAITALL)
                 if not header:
                     return  # a health check
                 client, _, epoch = parse_proxy_header(header)
                 self.epochs.append(epoch)
-                for line in lines:
-                    self.entries.append((time.monotonic_ns(), epoch, client))
+                for received, line in _lines(connection):
+                    self.entries.append((received, epoch, client))
                     connection.sendall(f"{self.region} {epoch} ".encode() + line)
         except OSError:
             pass
+
+
+def _lines(connection):
+    """(time ns, line) of each. A client waits for the answer, so no read brings more than one."""
+    rest = b""
+    while True:
+        data, about, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(16))
+        if not data:
+            return
+        rest += data
+        if rest.endswith(b"\n"):
+            seconds, nanoseconds = struct.unpack("qq", about[0][2])
+            yield seconds * 10**9 + nanoseconds + OFFSET, rest
+            rest = b""
 
 
 class LedgerClient:
