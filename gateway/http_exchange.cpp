@@ -39,8 +39,13 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
   chunked_ = head.chunked;
   upgrade_.assign(head.upgrade);
   head_.clear();
-  append_request_base(head_, head,
-                      {facts.client_address, facts.tls, facts.from_gateway, facts.http2});
+  is_last_ = head.max_forwards == 0U;
+  if (!is_last_) {
+    append_request_base(head_, head,
+                        {facts.client_address, facts.tls, facts.from_gateway, facts.http2});
+  } else if (head.method == "TRACE") {
+    append_trace(head_, head);
+  }
   head_base_ = head_.size();
   body_.clear();
   replayable_ = true;
@@ -61,7 +66,23 @@ void HttpExchange::begin(const RequestHead& head, const RequestFacts& facts) {
 }
 
 void HttpExchange::go() {
-  if (phase_ == Phase::begun) place_request();
+  if (phase_ != Phase::begun) return;
+  if (is_last_) return answer_as_last();
+  place_request();
+}
+
+// RFC 9110, 7.6.2: TRACE gets the request as it came here, OPTIONS has nothing to learn.
+void HttpExchange::answer_as_last() {
+  const std::string type = head_.empty() ? "" : "Content-Type: message/http\r\n";
+  const std::string text =
+      "HTTP/1.1 200 OK\r\n" + type + "Content-Length: " + std::to_string(head_.size()) + "\r\n\r\n";
+  CHECK(!answer_.parse(text));
+  client_.answer_head(answer_,
+                      {context_.route.get().epoch, context_.region_name, false, false, true});
+  if (!head_.empty()) client_.answer_data(head_);
+  client_.answer_end({});
+  flush_answer();
+  done(answer_.status);
 }
 
 PlaceQuestion HttpExchange::question() const {

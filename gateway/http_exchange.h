@@ -79,6 +79,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   enum class Phase : std::uint8_t { idle, begun, held, queued, sending, answering };
 
   // Placing and sending: http_exchange.cpp.
+  void answer_as_last();
   void place_request();
   PlaceQuestion question() const;
   void go_local();
@@ -142,6 +143,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   std::shared_ptr<const Service> service_;  // its settings when the request began
   RequestClass request_class_ = RequestClass::write;
   bool is_head_ = false;
+  bool is_last_ = false;  // goes no further, by its Max-Forwards; head_ is what is answered then
   bool expects_continue_ = false;
   bool repeatable_ = false;  // a read, or it carries an Idempotency-Key
   bool chunked_ = false;     // its body

@@ -130,6 +130,7 @@ class RequestParser final : public HeadParser<true> {
     const bool read = verb == http::verb::get || verb == http::verb::head ||
                       verb == http::verb::options || verb == http::verb::trace;
     head_.request_class = read ? RequestClass::read : RequestClass::write;
+    counts_forwards_ = verb == http::verb::options || verb == http::verb::trace;
   }
   void on_response_impl(int, BeastView, int, error_code&) override {}
   void on_field_impl(FieldId id, BeastView name, BeastView value, error_code&) override {
@@ -138,6 +139,7 @@ class RequestParser final : public HeadParser<true> {
       head_.expects_continue = equals_ignoring_case(view(value), "100-continue");
       bad_expectation_ |= !head_.expects_continue;
     }
+    if (id == FieldId::max_forwards && counts_forwards_) read_max_forwards(view(value));
     if (id != FieldId::unknown) return;
     if (equals_ignoring_case(view(name), "idempotency-key")) {
       head_.has_idempotency_key = !value.empty();
@@ -146,10 +148,22 @@ class RequestParser final : public HeadParser<true> {
     }
   }
 
+  void read_max_forwards(std::string_view value) {
+    std::uint32_t left = 0;
+    const auto read = std::from_chars(value.data(), value.data() + value.size(), left);
+    const bool more = read.ec == std::errc::result_out_of_range;
+    const bool number = read.ptr == value.data() + value.size() && (more || read.ec == std::errc());
+    bad_max_forwards_ |= !number || head_.max_forwards;
+    head_.max_forwards = more ? RequestHead::kMostForwards
+                              : std::min(left, RequestHead::kMostForwards);
+  }
+
   RequestHead& head_;
+  bool counts_forwards_ = false;
 
  public:
   bool bad_expectation_ = false;
+  bool bad_max_forwards_ = false;
 };
 
 class ResponseParser final : public HeadParser<false> {
@@ -220,12 +234,14 @@ HeadProblem RequestHead::parse(std::string_view head) {
   clear(*this);
   expects_continue = false;
   has_idempotency_key = false;
+  max_forwards.reset();
   service = {};
   RequestParser parser(*this);
   if (!parser.run(head)) return {400, "the head of the request is malformed"};
   read_connection(*this);
   if (!upgrade.empty()) request_class = RequestClass::write;
   if (parser.bad_expectation_) return {417, "the only expectation known here is 100-continue"};
+  if (parser.bad_max_forwards_) return {400, "Max-Forwards is not one number"};
   if (!http11) expects_continue = false;
   return {};
 }

@@ -48,10 +48,15 @@ struct RequestHead : MessageHead {
   bool is_head = false;
   bool expects_continue = false;
   bool has_idempotency_key = false;
+  // Max-Forwards of OPTIONS and TRACE; for other methods it means nothing (RFC 9110, 7.6.2). At 0
+  // the request goes no further: whoever has it answers. At most kMostForwards, which stands for
+  // all that is more.
+  static constexpr std::uint32_t kMostForwards = 1'000'000;
+  std::optional<std::uint32_t> max_forwards;
   std::string_view service;  // Regent-Service, between gateways
 
   // `head`: complete, with the empty line; must outlive this object's use. Anything but
-  // "100-continue" in Expect gives 417.
+  // "100-continue" in Expect gives 417, a Max-Forwards that means something but is no number 400.
   HeadProblem parse(std::string_view head);
 };
 

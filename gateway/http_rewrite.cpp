@@ -23,6 +23,11 @@ void append_field(std::string& out, std::string_view name, std::uint64_t number)
   out.append("\r\n", 2);
 }
 
+bool is_secret(const HeaderField& field) {
+  return field.id == FieldId::authorization || field.id == FieldId::cookie ||
+         field.id == FieldId::proxy_authorization || is_regent_header(field);
+}
+
 bool is_forwarded_for(const HeaderField& field) {
   return field.id == FieldId::unknown && equals_ignoring_case(field.name, "x-forwarded-for");
 }
@@ -115,6 +120,10 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
       }
       if (is_forwarded_proto(field) || is_forwarded_lookalike(field)) continue;
     }
+    if (field.id == FieldId::max_forwards && head.max_forwards) {
+      append_field(out, field.name, std::uint64_t{*head.max_forwards - 1});
+      continue;
+    }
     append_field(out, field.name, field.value);
   }
   // HTTP/1.0 may leave it out. What is sent is HTTP/1.1, which may not.
@@ -139,6 +148,15 @@ void append_request_base(std::string& out, const RequestHead& head, const Reques
   out.append(origin.http2  ? "Via: 2.0 regent\r\n"
              : head.http11 ? "Via: 1.1 regent\r\n"
                            : "Via: 1.0 regent\r\n");
+}
+
+void append_trace(std::string& out, const RequestHead& head) {
+  out.append(head.method).append(" ", 1).append(head.target);
+  out.append(head.http11 ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
+  for (const HeaderField& field : head.fields) {
+    if (!is_secret(field)) append_field(out, field.name, field.value);
+  }
+  out.append("\r\n", 2);
 }
 
 void append_request_end(std::string& out, Epoch epoch, std::string_view region,

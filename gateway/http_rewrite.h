@@ -21,8 +21,12 @@ struct RequestOrigin {
 // Request line and end-to-end headers without the empty line: all that is the same for each
 // attempt to place the request. Drops hop-by-hop and Regent-* headers; an absolute target becomes a
 // path (the asterisk for OPTIONS of a host alone). Where HTTP/1.0 left out Host, it is the absolute
-// target's, or empty.
+// target's, or empty. Max-Forwards is counted down where it means something, and must not be 0
+// there.
 void append_request_base(std::string& out, const RequestHead& head, const RequestOrigin& origin);
+
+// The request as it came, for the answer to TRACE (RFC 9110, 9.3.8), without what may be secret.
+void append_trace(std::string& out, const RequestHead& head);
 
 // What ends the head of one attempt, with the empty line. `service`: only towards a gateway.
 void append_request_end(std::string& out, Epoch epoch, std::string_view region,

@@ -306,5 +306,6 @@ def leniences(case, outcome):
         refused = bool(outcome.status) and outcome.status[-1] != "cut" and outcome.status[-1] >= 400
         if refused and not outcome.open and not outcome.waits:
             return _forwarded_differences(case, outcome)
-        return ["not refused"]
+        if case.status[-1] >= 400:
+            return ["not refused"]
     return differences(case, outcome)
