@@ -370,6 +370,10 @@ void HttpExchange::tick_queued(Instant now) {
 void HttpExchange::tick(Instant now) {
   if (phase_ == Phase::queued) return tick_queued(now);
   if (phase_ != Phase::sending && phase_ != Phase::answering) return;
+  // The wait for an answer has its own limit; a body may go on for ever.
+  if ((phase_ == Phase::answering || !body_done_) && now >= context_.drained_at(facts_.service)) {
+    return cut("no_backend", kServiceGone.reason);
+  }
   const bool incomplete = !body_done_ || upstream_->queued_bytes() > 0;
   if (counted_ && incomplete && !may_send(!upstream_->sent_any())) return fenced();
   if (to_gateway_ && std::ranges::count(context_.route.get().lost, gateway_) > 0) {
@@ -415,11 +419,11 @@ void HttpExchange::resume_body() {
   client_.resume_body();
 }
 
-void HttpExchange::abandon() {
+void HttpExchange::cut(std::string_view error_if_unsent, std::string_view why) {
   if (phase_ == Phase::idle) return;
   if (phase_ == Phase::answering) return break_answer();
   const bool sent = upstream_ && upstream_->sent_any();
-  fail({sent ? 502U : 503U, sent ? "backend_closed" : "no_primary", "this gateway is stopping",
+  fail({sent ? 502U : 503U, sent ? "backend_closed" : error_if_unsent, std::string(why),
         sent && is_write(), !sent});
 }
 

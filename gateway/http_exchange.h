@@ -73,7 +73,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   void tick(Instant now);
   bool active() const { return phase_ != Phase::idle; }
   // Ends what has not ended by itself when the gateway stops.
-  void abandon();
+  void abandon() { cut("no_primary", "this gateway is stopping"); }
 
  private:
   enum class Phase : std::uint8_t { idle, begun, held, queued, sending, answering };
@@ -123,6 +123,7 @@ class HttpExchange final : private UpstreamUser, private SendGate, private Backe
   double seconds_so_far() const;
   void fail(GatewayError error);
   void done(unsigned code);
+  void cut(std::string_view error_if_unsent, std::string_view why);
   void release_upstream(bool reusable);
   void leave_write();
   void stop_waiting();

@@ -79,8 +79,8 @@ struct ProxyContext {
   const std::shared_ptr<const Service>& service(std::uint32_t number) const {
     return services_[number];
   }
-  // When connections of the service that know no requests are cut, because it was removed: a while
-  // after that, as when the gateway stops. kNever: there it is.
+  // When tunnels of the service, and bodies still on their way, are cut, because it was removed: a
+  // while after that, as when the gateway stops. kNever: there it is.
   Instant drained_at(std::uint32_t service) const { return drained_at_[service]; }
   // The number of a service that there is at present.
   std::optional<std::uint32_t> find_service(std::string_view name) const;

@@ -29,6 +29,17 @@ class ProxyRemoval : public ReloadWorld {
       }
     };
   }
+  // Answers with a body that has no end, a small chunk each millisecond.
+  Backend::Script endless() {
+    return [this](Peer& peer) {
+      if (peer.read_head().empty()) return;
+      peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+      while (peer.send("1\r\nx\r\n")) {
+        ++under_way_;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    };
+  }
   // Agrees to an upgrade and sends back what it gets.
   static void echo(Peer& peer) {
     if (peer.read_head().empty()) return;
@@ -56,12 +67,11 @@ TEST_F(ProxyRemoval, ARequestThatHasOnlyBegunToComeIsRefused) {
   Backend backend(host(Host::backends), slow());
   start(backend);
   Client client = this->client();
-  EXPECT_EQ(client.get("/").status, 200U);
-  client.send("GET / HTTP/1.1\r\nHost: ");
+  // What is sent at once is read at once, so the second has begun when the first is answered.
+  client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\nGET / HTTP/1.1\r\nHost: ");
+  EXPECT_EQ(client.read_response().status, 200U);
   ASSERT_TRUE(remove().ok());
   client.send("shop\r\n\r\n");
-  // It may have come too late to be read before the connection was closed.
-  if (client.at_end()) return;
   const Response response = client.read_response();
   EXPECT_EQ(response.status, 503U);
   EXPECT_THAT(response.body, HasSubstr(R"("error":"no_backend")"));
@@ -90,6 +100,41 @@ TEST_F(ProxyRemoval, StreamsOfHttp2FinishAndNewOnesAreRefused) {
   EXPECT_TRUE(client.wait_for_end());
   EXPECT_EQ(client.goaway(), 0U);
   EXPECT_EQ(under_way_, 1);
+}
+
+TEST_F(ProxyRemoval, AnAnswerWithoutEndGoesOnForAsLongAsAStopWouldTake) {
+  Backend backend(host(Host::backends), endless());
+  start(backend);
+  Client client = this->client();
+  client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+  EXPECT_TRUE(client.read_head().starts_with("HTTP/1.1 200 "));
+  ASSERT_TRUE(remove(std::chrono::seconds(60)).ok());
+  const int sent = under_way_;
+  EXPECT_TRUE(eventually([&] { return !client.read(1).empty() && under_way_ > sent + 300; }));
+}
+
+TEST_F(ProxyRemoval, AndTheAnswerIsCutThen) {
+  Backend backend(host(Host::backends), endless());
+  start(backend);
+  Client client = this->client();
+  client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+  EXPECT_TRUE(client.read_head().starts_with("HTTP/1.1 200 "));
+  ASSERT_TRUE(remove(std::chrono::milliseconds(1)).ok());
+  EXPECT_EQ(client.read_to_end().find("0\r\n\r\n"), std::string::npos);
+  EXPECT_TRUE(eventually([&] { return world_->east().observer.connections == 0; }));
+}
+
+TEST_F(ProxyRemoval, ABodyWithoutEndIsRefusedThen) {
+  Backend backend(host(Host::backends), [](Peer& peer) { peer.read_to_end(); });
+  start(backend);
+  Client client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+  ASSERT_TRUE(eventually([&] { return backend.connections() == 1; }));
+  ASSERT_TRUE(remove(std::chrono::milliseconds(1)).ok());
+  const Response response = client.read_response();
+  EXPECT_EQ(response.status, 502U);
+  EXPECT_THAT(response.body, HasSubstr(R"("outcome":"unknown")"));
+  EXPECT_THAT(response.body, HasSubstr("does not serve this service any more"));
 }
 
 TEST_F(ProxyRemoval, ATunnelGoesOnForAsLongAsAStopWouldTake) {
