@@ -55,6 +55,18 @@ TEST_F(Http2, JoinsCookiesAndDropsWhatIsNotForBackends) {
   EXPECT_EQ(request.find("Host: shop"), request.rfind("Host: shop"));
 }
 
+TEST_F(Http2, AnswersWhatMayNotBeForwarded) {
+  serve_ok();
+  const auto client = this->client();
+  const Http2Answer& trace =
+      client->wait(client->begin("TRACE", "/way", {{"max-forwards", "0"}, {"cookie", "a=1"}}));
+  EXPECT_EQ(trace.status, 200U);
+  EXPECT_EQ(trace.field("content-type"), "message/http");
+  EXPECT_EQ(trace.body, "TRACE /way HTTP/1.1\r\nHost: shop\r\nmax-forwards: 0\r\n\r\n");
+  EXPECT_EQ(client->wait(client->begin("OPTIONS", "*", {{"max-forwards", "0"}})).status, 200U);
+  EXPECT_EQ(log_.size(), 0U);
+}
+
 TEST_F(Http2, ManyStreamsAtOnce) {
   serve([](Peer& peer) {
     while (true) {

@@ -172,6 +172,32 @@ TEST_F(ProxyHttp, AnOldestRequestIsRefusedAtOnce) {
   EXPECT_EQ(log_.size(), 0U);
 }
 
+// RFC 9110, 7.6.2: each gateway on the way counts.
+TEST_F(ProxyHttp, MaxForwardsEndsAtTheGatewayThatItIsEnoughFor) {
+  serve(answer_ok(log_), kWest);
+  Client client = this->client();
+  const Response there = client.get("/way", "Max-Forwards: 0\r\n");
+  EXPECT_EQ(there.status, 200U);  // for another method it means nothing
+  ASSERT_EQ(log_.size(), 1U);
+  EXPECT_TRUE(contains(log_.all().at(0), "\r\nMax-Forwards: 0\r\n"));
+  client.send("TRACE /way HTTP/1.1\r\nHost: shop\r\nAuthorization: me\r\nMax-Forwards: 1\r\n\r\n");
+  const Response west = client.read_response();
+  EXPECT_EQ(west.status, 200U);
+  EXPECT_EQ(west.header("Regent-Region"), "west");
+  EXPECT_EQ(west.header("Content-Type"), "message/http");
+  EXPECT_TRUE(west.body.starts_with("TRACE /way HTTP/1.1\r\nHost: shop\r\n")) << west.body;
+  EXPECT_TRUE(contains(west.body, "\r\nMax-Forwards: 0\r\n")) << west.body;
+  EXPECT_FALSE(contains(west.body, "Authorization")) << west.body;
+  client.send("OPTIONS /way HTTP/1.1\r\nHost: shop\r\nMax-Forwards: 0\r\n\r\n");
+  const Response east = client.read_response();
+  EXPECT_EQ(east.header("Regent-Region"), "east");
+  EXPECT_EQ(east.header("Content-Length"), "0");
+  EXPECT_EQ(log_.size(), 1U);
+  client.send("TRACE /way HTTP/1.1\r\nHost: shop\r\nMax-Forwards: 2\r\n\r\n");
+  EXPECT_EQ(client.read_response().body, "ok");
+  EXPECT_TRUE(contains(log_.all().at(1), "\r\nMax-Forwards: 0\r\n"));
+}
+
 TEST_F(ProxyHttp, ABadBackendIsABadGateway) {
   static const std::string answers[] = {  // outlive the backend's thread
       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
