@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -140,6 +141,42 @@ TEST(TunnelSplice, ASlowSideHoldsTheOtherUpAndLosesNothing) {
   client.half_close();
   EXPECT_TRUE(client.read_to_end() == much);
   EXPECT_EQ(client.error(), 0);
+}
+
+// As long as it is there, the process gets no more descriptors.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit none{3, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(TunnelSplice, WithoutPipesTheBytesAreCopied) {
+  const std::string much = numbered(8'000'003);
+  World world(tcp);
+  Backend backend(host(Host::backends), [&](Peer& peer) {
+    peer.send(peer.read(1));
+    peer.send(peer.read(much.size()));
+    peer.read_to_end();
+  });
+  world.add_backend(kEast, backend.port());
+  world.start();
+  world.primary(kEast);
+  Client client = world.east().client();
+  client.send("a");
+  ASSERT_EQ(client.read(1), "a");
+  {
+    const NoDescriptors none;
+    ASSERT_TRUE(client.send(much));
+    EXPECT_TRUE(client.read(much.size()) == much);
+  }
+  EXPECT_EQ(pipe_ends(), 0U);
 }
 
 TEST(SplicePipes, AreBoundedAndOnlyEmptyOnesAreUsedAgain) {
