@@ -52,10 +52,10 @@ class DataPlane {
   // No connection is dropped. A request that has begun goes on under the settings it began with,
   // the next one on its connection has the new ones. A service that is gone listens no more: its
   // requests that have begun finish, then their connections close; requests that still come get
-  // 503; bodies and tunnels that have not ended within stop_limit are cut. A backend that is gone gets
-  // nothing new; requests and tunnels there go on until they end. What is known of the health of a
-  // backend that stays is kept; the counts that on_backends() tells after this are in the order of
-  // `next`. Blocks for a moment; not on a worker's thread; one at a time.
+  // 503; bodies and tunnels that have not ended within stop_limit are cut. A backend that is gone
+  // gets nothing new; requests and tunnels there go on until they end. What is known of the health
+  // of a backend that stays is kept; the counts that on_backends() tells after this are in the
+  // order of `next`. Blocks for a moment; not on a worker's thread; one at a time.
   Status reload(const std::shared_ptr<const Topology>& next);
 
   // Any thread: a new route was published.
