@@ -20,6 +20,7 @@ class Http2Guard {
     empty,          // DATA that carries nothing (or padding alone), nor ends anything
     window_update,  // see data_sent()
     priority,       // long deprecated
+    other,          // GOAWAY, and kinds of frames that mean nothing here
   };
   struct Allowance {
     std::uint32_t burst = 0;
@@ -27,13 +28,14 @@ class Http2Guard {
   };
   // Streams may be reset twice over at once (a page that is left), then 20 a second. Clients that
   // measure the round trip send a PING for about each.
-  static constexpr std::array<Allowance, 6> kAllowances{{
+  static constexpr std::array<Allowance, 7> kAllowances{{
       {200, 20},    // reset
       {1000, 200},  // ping
       {100, 10},    // settings
       {100, 10},    // empty
       {1000, 200},  // window_update
       {1000, 100},  // priority
+      {1000, 100},  // other
   }};
   static constexpr std::uint32_t kWindowUpdatesPerFrame = 4;  // of DATA sent to the client
 

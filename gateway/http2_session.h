@@ -9,6 +9,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "gateway/http2_guard.h"
+#include "gateway/http2_open_streams.h"
 #include "gateway/http2_stream.h"
 #include "gateway/progress_budget.h"
 #include "gateway/proxy_context.h"
@@ -88,8 +89,11 @@ class Http2Session final : public Session, private Stream::Handler {
   void on_drained() override;
   void on_closed(const Error& reason) override;
 
-  // What nghttp2 reports; not 0 ends the connection.
+  // What nghttp2 reports; not 0 ends the connection. Defined in http2_frames.cpp.
   int frame_begins(const nghttp2_frame_hd& frame);
+  void check_stream(const nghttp2_frame_hd& frame);
+  void settings_begin();
+  void settings_read();
   int head_begins(const nghttp2_frame& frame);
   int field(const nghttp2_frame& frame, std::string_view name, std::string_view value);
   int body(std::int32_t id, std::string_view data);
@@ -126,6 +130,7 @@ class Http2Session final : public Session, private Stream::Handler {
   State state_ = State::open;
   std::unique_ptr<nghttp2_session, FreeFrames> frames_;
   Http2Guard guard_;
+  Http2OpenStreams open_streams_;
   std::vector<std::unique_ptr<Http2Stream>> streams_;  // in use, then spare ones
   std::size_t in_use_ = 0;
   std::vector<Http2Stream*> begun_;   // by what is being read
@@ -137,6 +142,10 @@ class Http2Session final : public Session, private Stream::Handler {
   bool ended_ = false;           // by end()
   bool busy_ = false;            // inside nghttp2
   bool reading_paused_ = false;
+  std::int64_t window_ = 0;          // initial, of streams, before the SETTINGS that are being read
+  std::int64_t largest_window_ = 0;  // of a stream, then
+  bool head_open_ = false;           // a head's last frame has not begun
+  Instant head_since_{};
   bool greeted_ = false;  // the client's first SETTINGS have come
   bool last_goaway_sent_ = false;
   Instant since_{};  // when the last stream ended, or lingering began

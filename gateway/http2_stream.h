@@ -25,6 +25,7 @@ class Http2Stream final : private ExchangeClient {
   // A request's head begins on this stream.
   void open(std::int32_t id);
   bool in_use() const { return id_ != 0; }
+  std::int32_t id() const { return id_; }
   void put_away() { id_ = 0; }
   // Where the session keeps it.
   std::size_t place() const { return place_; }

@@ -46,6 +46,8 @@ CONNECTION_ERRORS = connection(
     ("5.1", "RST_STREAM on an idle stream", frame(RST_STREAM, 0, 1, number(CANCEL))),
     ("5.1", "WINDOW_UPDATE on an idle stream", frame(WINDOW_UPDATE, 0, 1, number(1))),
     ("5.1.1", "a stream of the server's kind", frame(HEADERS, WHOLE, 2, request())),
+    ("5.1.1", "a stream that was left out before",
+     frame(HEADERS, WHOLE, 3, request(path="/case")) + GET),
     ("5.1.1", "the connection as a stream", frame(HEADERS, WHOLE, 0, request(path="/other"))),
     ("6.1", "DATA on the connection", frame(DATA, 0, 0, b"x")),
     ("6.1", "DATA that is all padding and more", POST + frame(DATA, PADDED, 1, b"\x05abc")),
@@ -76,6 +78,9 @@ CONNECTION_ERRORS = connection(
     ("6.5.2", "a window too large", frame(SETTINGS, 0, 0, setting(4, 1 << 31))),
     ("6.9.1", "the connection's window overflows",
      frame(WINDOW_UPDATE, 0, 0, number((1 << 31) - 1))),
+    ("6.9.2", "a setting lets the stream's window overflow",
+     POST + frame(WINDOW_UPDATE, 0, 1, number((1 << 31) - 1 - 65535)) +
+     frame(SETTINGS, 0, 0, setting(4, 65536))),
 ) + connection(
     FRAME_SIZE_ERROR,
     ("4.2", "a frame larger than allowed", POST + frame(DATA, 0, 1, bytes(16385))),
@@ -93,6 +98,10 @@ CONNECTION_ERRORS = connection(
      frame(HEADERS, WHOLE, 1, request(path="/case")) + frame(DATA, 0, 1, b"x")),
     ("5.1", "a head after the end of the request",
      frame(HEADERS, WHOLE, 1, request(path="/case")) + frame(HEADERS, WHOLE, 1, block(("x", "y")))),
+    ("5.1", "DATA after the client's own reset",
+     POST + frame(RST_STREAM, 0, 1, number(CANCEL)) + frame(DATA, 0, 1, b"x")),
+    ("5.1", "a head after the client's own reset",
+     POST + frame(RST_STREAM, 0, 1, number(CANCEL)) + GET),
 ) + connection(
     COMPRESSION_ERROR,
     ("RFC 7541, 2.3.3", "an index beyond the tables", frame(HEADERS, WHOLE, 1, b"\xc6")),
@@ -164,10 +173,6 @@ MALFORMED = requests(
     ("reset", FLOW_CONTROL_ERROR),
     ("6.9.1", "the stream's window overflows",
      POST + frame(WINDOW_UPDATE, 0, 1, number((1 << 31) - 1))),
-    # The clause would end the connection; nghttp2 ends the stream.
-    ("6.9.2", "a setting lets the stream's window overflow",
-     POST + frame(WINDOW_UPDATE, 0, 1, number((1 << 31) - 1 - 65535)) +
-     frame(SETTINGS, 0, 0, setting(4, 65536))),
 )
 
 ANSWERED = requests(

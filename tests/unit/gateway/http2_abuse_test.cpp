@@ -63,7 +63,8 @@ TEST_F(Http2Abuse, FloodsOfFramesAreEnded) {
       Http2Client::frame(NGHTTP2_PRIORITY, 0, 1, std::string("\0\0\0\0\x10", 5));
   const std::string window =
       Http2Client::frame(NGHTTP2_WINDOW_UPDATE, 0, 0, std::string("\0\0\0\x01", 4));
-  for (const std::string& frame : {ping, settings, priority, window}) {
+  const std::string unknown = Http2Client::frame(0x77, 0, 0, "what");
+  for (const std::string& frame : {ping, settings, priority, window, unknown}) {
     SCOPED_TRACE(static_cast<int>(frame[3]));
     expect_calm(repeat(frame, 3000));
   }
