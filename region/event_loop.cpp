@@ -1,26 +1,24 @@
 #include "region/event_loop.h"
 
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <thread>
-#include <typeinfo>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include <Poco/AbstractObserver.h>
-#include <Poco/Net/SocketNotification.h>
-#include <Poco/Net/SocketReactor.h>
-#include <Poco/Net/StreamSocket.h>
-#include <Poco/Net/StreamSocketImpl.h>
+#include <Poco/Net/SocketImpl.h>
 
 #include "quorum/check.h"
 #include "region/clock.h"
@@ -28,80 +26,21 @@
 namespace regent {
 namespace {
 
-enum class Event : std::uint8_t { readable, writable, error };
-
-const std::type_info& notification_type(Event event) {
-  switch (event) {
-    case Event::readable:
-      return typeid(Poco::Net::ReadableNotification);
-    case Event::writable:
-      return typeid(Poco::Net::WritableNotification);
-    case Event::error:
-      break;
-  }
-  return typeid(Poco::Net::ErrorNotification);
-}
-
-// Who is told about a socket. Shared by the copies of the observers that the reactor keeps, so
-// that an event already under way finds out that the handler is gone.
-struct Target {
-  SocketHandler* handler = nullptr;
-};
-
-// Lighter than Poco::NObserver, which takes a mutex and casts dynamically for every event.
-class Observer : public Poco::AbstractObserver {
- public:
-  Observer(std::shared_ptr<Target> target, Event event)
-      : target_(std::move(target)), event_(event) {}
-
-  void notify(Poco::Notification* notification) const noexcept override {
-    if (target_->handler == nullptr || !accepts(notification, nullptr)) return;
-    switch (event_) {
-      case Event::readable:
-        return target_->handler->on_readable();
-      case Event::writable:
-        return target_->handler->on_writable();
-      case Event::error:
-        return target_->handler->on_socket_error();
-    }
-  }
-  bool equals(const Poco::AbstractObserver& other) const override {
-    const auto* observer = dynamic_cast<const Observer*>(&other);
-    return observer != nullptr && observer->event_ == event_ && observer->target_ == target_;
-  }
-  bool accepts(Poco::Notification* notification, const char*) const override {
-    return typeid(*notification) == notification_type(event_);
-  }
-  Poco::AbstractObserver* clone() const override { return new Observer(target_, event_); }
-  void disable() override {}
-
- private:
-  std::shared_ptr<Target> target_;
-  Event event_;
-};
-
-// Without the base class's notification of every socket at each timeout.
-class Reactor : public Poco::Net::SocketReactor {
- protected:
-  void onTimeout() override {}
-  void onIdle() override {}
-  void onShutdown() override {}
-};
-
 constexpr Duration kLongestDelay = std::chrono::hours(24 * 365);
+constexpr std::size_t kEventsAtOnce = 512;
 
+// What is known of a descriptor that is watched. The kernel hands its address back with each event.
 struct Watched {
-  std::shared_ptr<Target> target;
+  SocketHandler* handler = nullptr;  // null: unwatched, in the middle of a batch of events
+  int fd = -1;
   bool read = false;
   bool write = false;
-  bool error = false;
-};
+  bool parked = false;  // out of the kernel's set until the interest changes
 
-// A kernel counter (eventfd, timerfd) dressed as a socket, for the reactor has no other way in.
-Poco::Net::StreamSocket as_socket(int fd) {
-  CHECK(fd >= 0);
-  return Poco::Net::StreamSocket(new Poco::Net::StreamSocketImpl(fd));
-}
+  std::uint32_t events() const {
+    return (read ? std::uint32_t{EPOLLIN} : 0U) | (write ? std::uint32_t{EPOLLOUT} : 0U);
+  }
+};
 
 void drain_counter(int fd) {
   std::uint64_t count = 0;
@@ -128,57 +67,82 @@ struct EventLoop::State {
 
   explicit State(std::string thread_name)
       : name(std::move(thread_name)),
+        epoll_fd(::epoll_create1(EPOLL_CLOEXEC)),
         wake_fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-        timer_fd(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)),
-        wake_socket(as_socket(wake_fd)),
-        timer_socket(as_socket(timer_fd)) {
-    reactor.setTimeout(Poco::Timespan(3600, 0));
-    set_interest(wake_socket, wake_handler, true, false);
-    set_interest(timer_socket, timer_handler, true, false);
+        timer_fd(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)) {
+    CHECK(epoll_fd >= 0 && wake_fd >= 0 && timer_fd >= 0);
+    set_interest(wake_fd, wake_handler, true, false);
+    set_interest(timer_fd, timer_handler, true, false);
+  }
+  ~State() {
+    for (const int fd : {timer_fd, wake_fd, epoll_fd}) ::close(fd);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void control(int operation, Watched& watched) const {
+    epoll_event event{};
+    event.events = watched.events();  // errors and hang-ups are always told
+    event.data.ptr = &watched;
+    CHECK(::epoll_ctl(epoll_fd, operation, watched.fd, &event) == 0);
   }
 
-  void observe(const Poco::Net::Socket& socket, const Watched& watched, Event event, bool want,
-               bool& have) {
-    if (want == have) return;
-    const Observer observer(watched.target, event);
-    if (want) {
-      reactor.addEventHandler(socket, observer);
-    } else {
-      reactor.removeEventHandler(socket, observer);
+  void set_interest(int fd, SocketHandler& handler, bool read, bool write) {
+    CHECK(fd >= 0);
+    const auto index = static_cast<std::size_t>(fd);
+    if (index >= sockets.size()) sockets.resize(index + 1);
+    std::unique_ptr<Watched>& place = sockets[index];
+    const bool fresh = !place;
+    if (fresh) place = std::make_unique<Watched>();
+    Watched& watched = *place;
+    watched.handler = &handler;
+    if (!fresh && watched.read == read && watched.write == write) return;
+    watched.fd = fd;
+    watched.read = read;
+    watched.write = write;
+    const bool outside = fresh || std::exchange(watched.parked, false);
+    control(outside ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, watched);
+  }
+
+  void drop(int fd) {
+    const auto index = static_cast<std::size_t>(fd);
+    if (fd < 0 || index >= sockets.size() || !sockets[index]) return;
+    std::unique_ptr<Watched> watched = std::move(sockets[index]);
+    if (!watched->parked) control(EPOLL_CTL_DEL, *watched);
+    watched->handler = nullptr;
+    // An event of the present batch may still point to it.
+    if (in_batch) dropped.push_back(std::move(watched));
+  }
+
+  void run() noexcept {
+    std::array<epoll_event, kEventsAtOnce> events;
+    while (!stopping) {
+      const int count = ::epoll_wait(epoll_fd, events.data(), kEventsAtOnce, -1);
+      CHECK(count >= 0 || errno == EINTR);
+      in_batch = true;
+      for (int i = 0; i < count && !stopping; ++i) {
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        tell(*static_cast<Watched*>(event.data.ptr), event.events);
+      }
+      in_batch = false;
+      dropped.clear();
     }
-    have = want;
   }
 
-  void set_interest(const Poco::Net::Socket& socket, SocketHandler& handler, bool read,
-                    bool write) {
-    Watched& watched = sockets[socket.impl()];
-    if (!watched.target) watched.target = std::make_shared<Target>();
-    watched.target->handler = &handler;
-    // The error event only matters when no other one would bring the error to light.
-    const bool error = !read && !write;
-    // The reactor of POCO 1.11 keeps polling for an event whose observer was removed as long as
-    // the socket has another observer, so giving up one interest means registering anew.
-    const bool less =
-        (watched.read && !read) || (watched.write && !write) || (watched.error && !error);
-    if (less) unobserve(socket, watched);
-    observe(socket, watched, Event::readable, read, watched.read);
-    observe(socket, watched, Event::writable, write, watched.write);
-    observe(socket, watched, Event::error, error, watched.error);
-  }
-
-  void unobserve(const Poco::Net::Socket& socket, Watched& watched) {
-    observe(socket, watched, Event::readable, false, watched.read);
-    observe(socket, watched, Event::writable, false, watched.write);
-    observe(socket, watched, Event::error, false, watched.error);
-  }
-
-  void drop(const Poco::Net::Socket& socket) {
-    const auto found = sockets.find(socket.impl());
-    if (found == sockets.end()) return;
-    Watched watched = std::move(found->second);
-    sockets.erase(found);
-    watched.target->handler = nullptr;
-    unobserve(socket, watched);
+  // An error or a hang-up shows in the next read or write, where one is wanted.
+  void tell(Watched& watched, std::uint32_t events) {
+    if (watched.handler == nullptr) return;
+    const bool over = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    if (!watched.read && !watched.write) {
+      if ((events & EPOLLERR) != 0) return watched.handler->on_socket_error();
+      // Both directions have ended, which would be told for ever; nobody wants to know now.
+      control(EPOLL_CTL_DEL, watched);
+      watched.parked = true;
+      return;
+    }
+    if (watched.read && (over || (events & EPOLLIN) != 0)) watched.handler->on_readable();
+    if (watched.handler == nullptr) return;
+    if (watched.write && (over || (events & EPOLLOUT) != 0)) watched.handler->on_writable();
   }
 
   void wake() {
@@ -227,18 +191,18 @@ struct EventLoop::State {
   }
 
   const std::string name;
-  Reactor reactor;
   std::thread thread;
   std::atomic<std::thread::id> thread_id;
   std::atomic<bool> stopping = false;
 
+  const int epoll_fd;
   const int wake_fd;
   const int timer_fd;
-  Poco::Net::StreamSocket wake_socket;  // own the two descriptors
-  Poco::Net::StreamSocket timer_socket;
   WakeHandler wake_handler{*this};
   TimerHandler timer_handler{*this};
-  std::unordered_map<const Poco::Net::SocketImpl*, Watched> sockets;
+  std::vector<std::unique_ptr<Watched>> sockets;  // by descriptor
+  std::vector<std::unique_ptr<Watched>> dropped;  // in the present batch of events
+  bool in_batch = false;
 
   std::mutex mutex;  // guards queued
   std::vector<Task> queued;
@@ -269,7 +233,7 @@ void EventLoop::start() {
       running = true;
       changed.notify_one();
     }
-    state->reactor.run();
+    state->run();
   });
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return running; });
@@ -279,7 +243,6 @@ void EventLoop::stop() {
   if (!state_->thread.joinable()) return;
   CHECK(!in_loop_thread());
   state_->stopping = true;
-  state_->reactor.stop();
   state_->wake();
   state_->thread.join();
   state_->thread_id = std::thread::id();
@@ -319,11 +282,11 @@ bool EventLoop::in_loop_thread() const {
 
 void EventLoop::watch(const Poco::Net::Socket& socket, SocketHandler& handler, bool read,
                       bool write) {
-  state_->set_interest(socket, handler, read, write);
+  state_->set_interest(socket.impl()->sockfd(), handler, read, write);
 }
 
 void EventLoop::unwatch(const Poco::Net::Socket& socket) {
-  state_->drop(socket);
+  state_->drop(socket.impl()->sockfd());
 }
 
 EventLoop::TimerId EventLoop::after(Duration delay, Task task) {

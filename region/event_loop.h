@@ -23,8 +23,10 @@ class SocketHandler {
   virtual void on_socket_error() = 0;
 };
 
-// One thread with a Poco::Net::SocketReactor, timers and a queue of tasks from other threads.
-// Events are level-triggered: a handler that leaves bytes in the socket is called again.
+// One thread that waits for its sockets (epoll(7)), timers and tasks from other threads. POCO's
+// SocketReactor does the same through two trees of sockets, a list and a lock for each event, which
+// took a tenth of a proxied message's CPU. Events are level-triggered: a handler that leaves bytes
+// in the socket is called again.
 // All methods except post(), stop() and in_loop_thread() belong to the loop's thread (or to the
 // time before start() and after stop()).
 class EventLoop {
