@@ -106,6 +106,16 @@ TEST_F(Http2Timeouts, AHeadThatTricklesEndsTheConnection) {
   EXPECT_EQ(log_.size(), 0U);
 }
 
+// Of a stream that was reset from here, so that no request waits for it.
+TEST_F(Http2Timeouts, AHeadThatNobodyWantsHasToEndAsWell) {
+  serve_within(never_answers(), [](Timeouts& t) { t.head = milliseconds(200); });
+  const auto client = this->client();
+  client->send_raw(kOpenPost + open_window(1, 0x7fffffff) +
+                   Http2Client::frame(kHeaders, kEndStream, 1, literal("x", "y")));
+  EXPECT_TRUE(client->wait_for_end());
+  EXPECT_EQ(client->goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 TEST_F(Http2Timeouts, FramesThatAskNothingKeepNoConnection) {
   serve_within(answer_ok(log_), [](Timeouts& t) { t.idle = milliseconds(400); });
   const std::string half_a_frame = frame_begins(0x77, 0, 16'000);
