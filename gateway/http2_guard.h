@@ -20,7 +20,7 @@ class Http2Guard {
     empty,          // DATA that carries nothing (or padding alone), nor ends anything
     window_update,  // see data_sent()
     priority,       // long deprecated
-    other,          // GOAWAY, and kinds of frames that mean nothing here
+    other,          // GOAWAY, PUSH_PROMISE, and kinds of frames that mean nothing here
   };
   struct Allowance {
     std::uint32_t burst = 0;

@@ -21,6 +21,7 @@ Http2Stream* Http2Session::stream_of(std::int32_t id) {
 
 void Http2Session::on_data(std::span<const std::byte> data) {
   if (state_ >= State::lingering) return;
+  if (!scan({reinterpret_cast<const char*>(data.data()), data.size()})) return calm_down();
   busy_ = true;
   const ssize_t used = nghttp2_session_mem_recv(
       frames_.get(), reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
@@ -35,6 +36,17 @@ void Http2Session::on_data(std::span<const std::byte> data) {
   // What of the bodies was at hand has joined the heads by now.
   for (Http2Stream* stream : begun) stream->go();
   after_event();
+}
+
+// What nghttp2 does not report. False: too much of it.
+bool Http2Session::scan(std::string_view bytes) {
+  const bool inside = scan_.inside();
+  const std::uint64_t frames = scan_.frames();
+  for (std::size_t unknown = scan_.feed(bytes); unknown > 0; --unknown) {
+    if (count(Http2Guard::Kind::other, "frames of unknown kinds") != 0) return false;
+  }
+  if (!inside || scan_.frames() != frames) frame_since_ = context_.tick_now;
+  return true;
 }
 
 void Http2Session::calm_down() {
@@ -234,7 +246,9 @@ void Http2Session::tick_open(Instant now) {
   }
   if (!greeted_ && now - since_ >= timeouts_.head) return end(NGHTTP2_SETTINGS_TIMEOUT);
   // Nothing else can come before its end, for whichever stream it is.
-  if (head_open_ && now - head_since_ >= timeouts_.head) return end(NGHTTP2_ENHANCE_YOUR_CALM);
+  const bool stuck = (head_open_ && now - head_since_ >= timeouts_.head) ||
+                     (scan_.inside() && now - frame_since_ >= timeouts_.head);
+  if (stuck) return end(NGHTTP2_ENHANCE_YOUR_CALM);
   if (state_ == State::leaving && now - leaving_since_ >= kGoawayLimit) {
     leave_for_good();
     flush_soon();

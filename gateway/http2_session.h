@@ -8,6 +8,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "gateway/http2_frame_scan.h"
 #include "gateway/http2_guard.h"
 #include "gateway/http2_open_streams.h"
 #include "gateway/http2_stream.h"
@@ -90,6 +91,7 @@ class Http2Session final : public Session, private Stream::Handler {
   void on_closed(const Error& reason) override;
 
   // What nghttp2 reports; not 0 ends the connection. Defined in http2_frames.cpp.
+  bool scan(std::string_view bytes);
   int frame_begins(const nghttp2_frame_hd& frame);
   void check_stream(const nghttp2_frame_hd& frame);
   void settings_begin();
@@ -131,6 +133,8 @@ class Http2Session final : public Session, private Stream::Handler {
   std::unique_ptr<nghttp2_session, FreeFrames> frames_;
   Http2Guard guard_;
   Http2OpenStreams open_streams_;
+  Http2FrameScan scan_;
+  Instant frame_since_{};  // when the last frame began
   std::vector<std::unique_ptr<Http2Stream>> streams_;  // in use, then spare ones
   std::size_t in_use_ = 0;
   std::vector<Http2Stream*> begun_;   // by what is being read

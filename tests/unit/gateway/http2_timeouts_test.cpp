@@ -116,6 +116,17 @@ TEST_F(Http2Timeouts, AHeadThatNobodyWantsHasToEndAsWell) {
   EXPECT_EQ(client->goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+TEST_F(Http2Timeouts, AFrameOfWhateverKindHasToEnd) {
+  serve_within(never_answers(), [](Timeouts& t) { t.head = milliseconds(300); });
+  for (const std::uint8_t kind : {std::uint8_t{0x77}, kHeaders}) {
+    const auto client = this->client();
+    client->send_raw(kOpenPost + open_window(1, 0x7fffffff) +
+                     frame_begins(kind, kEndStream | kEndHeaders, 16'000));
+    EXPECT_TRUE(trickle(*client, "a", [&] { return client->ended(); }));
+    EXPECT_EQ(client->goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+}
+
 TEST_F(Http2Timeouts, FramesThatAskNothingKeepNoConnection) {
   serve_within(answer_ok(log_), [](Timeouts& t) { t.idle = milliseconds(400); });
   const std::string half_a_frame = frame_begins(0x77, 0, 16'000);
