@@ -4,8 +4,7 @@
 
 namespace regent {
 
-std::size_t Http2FrameScan::feed(std::string_view bytes) {
-  std::size_t unknown = 0;
+std::optional<Http2FrameScan::Head> Http2FrameScan::next(std::string_view& bytes) {
   while (!bytes.empty()) {
     if (left_ > 0) {
       const std::size_t passed = std::min(left_, bytes.size());
@@ -18,13 +17,15 @@ std::size_t Http2FrameScan::feed(std::string_view bytes) {
     frames_ += have_ == 0 ? 1 : 0;
     have_ += taken;
     bytes.remove_prefix(taken);
-    if (have_ < head_.size()) break;
+    if (have_ < head_.size()) return std::nullopt;
     have_ = 0;
     left_ = std::size_t{head_[0]} << 16U | std::size_t{head_[1]} << 8U | head_[2];
     kind_ = head_[3];
-    unknown += kind_ > kLastKnown ? 1 : 0;
+    const std::uint32_t stream = std::uint32_t{head_[5]} << 24U | std::uint32_t{head_[6]} << 16U |
+                                 std::uint32_t{head_[7]} << 8U | head_[8];
+    return Head{kind_, head_[4], static_cast<std::int32_t>(stream & 0x7fff'ffffU)};
   }
-  return unknown;
+  return std::nullopt;
 }
 
 }  // namespace regent

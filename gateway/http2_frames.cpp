@@ -116,7 +116,6 @@ int Http2Session::frame_begins(const nghttp2_frame_hd& frame) {
   using Kind = Http2Guard::Kind;
   switch (frame.type) {
     case NGHTTP2_HEADERS:
-      check_stream(frame);
       head_open_ = (frame.flags & NGHTTP2_FLAG_END_HEADERS) == 0;
       head_since_ = context_.tick_now;
       return 0;
@@ -124,10 +123,8 @@ int Http2Session::frame_begins(const nghttp2_frame_hd& frame) {
       head_open_ = (frame.flags & NGHTTP2_FLAG_END_HEADERS) == 0;
       return 0;
     case NGHTTP2_RST_STREAM:  // counted with the stream that it ends
-      open_streams_.reset(frame.stream_id);
       return 0;
     case NGHTTP2_DATA:
-      check_stream(frame);
       if (frame.length > 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return 0;
       return count(Kind::empty, kEmptyData);
     case NGHTTP2_PING:
@@ -151,17 +148,20 @@ int Http2Session::frame_begins(const nghttp2_frame_hd& frame) {
   }
 }
 
-// Ends the connection where nghttp2 would ignore the frame, having forgotten its stream.
-void Http2Session::check_stream(const nghttp2_frame_hd& frame) {
+// Of what nghttp2 does not report. Returns the connection error, or NGHTTP2_NO_ERROR.
+std::uint32_t Http2Session::judge(const Http2FrameScan::Head& frame) {
   using Verdict = Http2OpenStreams::Verdict;
-  if (frame.stream_id % 2 == 0) return;  // not for a client to use, and nghttp2 says so
-  const bool ends = (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  const Verdict verdict =
-      open_streams_.frame(frame.stream_id, frame.type == NGHTTP2_HEADERS, ends);
-  if (verdict == Verdict::passes) return;
-  nghttp2_session_terminate_session(frames_.get(), verdict == Verdict::closed
-                                                       ? NGHTTP2_STREAM_CLOSED
-                                                       : NGHTTP2_PROTOCOL_ERROR);
+  if (frame.kind > Http2FrameScan::kLastKnown) {
+    const bool pass = count(Http2Guard::Kind::other, "frames of unknown kinds") == 0;
+    return pass ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM;
+  }
+  if (frame.stream % 2 == 0) return NGHTTP2_NO_ERROR;  // not for a client to use: nghttp2 says so
+  if (frame.kind == NGHTTP2_RST_STREAM) open_streams_.reset(frame.stream);
+  if (frame.kind != NGHTTP2_HEADERS && frame.kind != NGHTTP2_DATA) return NGHTTP2_NO_ERROR;
+  const Verdict verdict = open_streams_.frame(frame.stream, frame.kind == NGHTTP2_HEADERS,
+                                              (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+  if (verdict == Verdict::passes) return NGHTTP2_NO_ERROR;
+  return verdict == Verdict::closed ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
 }
 
 void Http2Session::settings_begin() {

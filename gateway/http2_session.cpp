@@ -21,7 +21,7 @@ Http2Stream* Http2Session::stream_of(std::int32_t id) {
 
 void Http2Session::on_data(std::span<const std::byte> data) {
   if (state_ >= State::lingering) return;
-  if (!scan({reinterpret_cast<const char*>(data.data()), data.size()})) return calm_down();
+  if (!scan({reinterpret_cast<const char*>(data.data()), data.size()})) return;
   busy_ = true;
   const ssize_t used = nghttp2_session_mem_recv(
       frames_.get(), reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
@@ -38,12 +38,19 @@ void Http2Session::on_data(std::span<const std::byte> data) {
   after_event();
 }
 
-// What nghttp2 does not report. False: too much of it.
+// A look at the bytes before nghttp2 gets them. False: they have ended the connection.
 bool Http2Session::scan(std::string_view bytes) {
   const bool inside = scan_.inside();
   const std::uint64_t frames = scan_.frames();
-  for (std::size_t unknown = scan_.feed(bytes); unknown > 0; --unknown) {
-    if (count(Http2Guard::Kind::other, "frames of unknown kinds") != 0) return false;
+  while (const auto frame = scan_.next(bytes)) {
+    const std::uint32_t code = judge(*frame);
+    if (code == NGHTTP2_NO_ERROR) continue;
+    if (flood_) {
+      calm_down();
+    } else {
+      end(code);
+    }
+    return false;
   }
   if (!inside || scan_.frames() != frames) frame_since_ = context_.tick_now;
   return true;

@@ -92,8 +92,8 @@ class Http2Session final : public Session, private Stream::Handler {
 
   // What nghttp2 reports; not 0 ends the connection. Defined in http2_frames.cpp.
   bool scan(std::string_view bytes);
+  std::uint32_t judge(const Http2FrameScan::Head& frame);
   int frame_begins(const nghttp2_frame_hd& frame);
-  void check_stream(const nghttp2_frame_hd& frame);
   void settings_begin();
   void settings_read();
   int head_begins(const nghttp2_frame& frame);
