@@ -32,56 +32,37 @@ def reset(connection, request):
     return CLOSE
 
 
-def garbage(connection, request):
-    connection.read_body(request)
-    connection.send(b"\0\1\2 this is no answer\r\n\r\n")
+def answers(name, data, then=None):
+    """A behaviour: the whole request is read, these bytes are sent, whatever was asked for."""
+    def behave(connection, request):
+        connection.read_body(request)
+        connection.send(data)
+        return then
+    behave.__name__ = name
+    return behave
 
 
-def two_framings(connection, request):
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    b"2\r\nok\r\n0\r\n\r\n")
-
-
-def half_a_head(connection, request):
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 201 Created\r\nContent-Le")
-    return CLOSE
-
-
-def endless_head(connection, request):
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 201 Created\r\n" + b"X-Filler: 0123456789\r\n" * 10_000)
-
-
-def other_protocol(connection, request):
-    """Switches to a protocol that nobody has asked for."""
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                    b"Upgrade: websocket\r\n\r\n")
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+garbage = answers("garbage", b"\0\1\2 this is no answer\r\n\r\n")
+two_framings = answers("two framings",
+                       OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            b"2\r\nok\r\n0\r\n\r\n")
+half_a_head = answers("half a head", b"HTTP/1.1 201 Created\r\nContent-Le", CLOSE)
+endless_head = answers("endless head",
+                       b"HTTP/1.1 201 Created\r\n" + b"X-Filler: 0123456789\r\n" * 10_000)
+# Which nobody has asked for.
+other_protocol = answers("other protocol", b"HTTP/1.1 101 Switching Protocols\r\n"
+                                           b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+half_a_body = answers("half a body", OK + b"Content-Length: 100\r\n\r\nhalf of it", CLOSE)
+half_the_chunks = answers("half the chunks", CHUNKED + b"4\r\nhalf\r\n40\r\nof", CLOSE)
+bad_chunks = answers("bad chunks", CHUNKED + b"zz\r\nhalf\r\n0\r\n\r\n")
 
 
 def stall(connection, request):
     connection.read_body(request)
     connection.sock.recv(1)  # until the gateway gives up
     return CLOSE
-
-
-def half_a_body(connection, request):
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it")
-    return CLOSE
-
-
-def half_the_chunks(connection, request):
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n40\r\nof")
-    return CLOSE
-
-
-def bad_chunks(connection, request):
-    connection.read_body(request)
-    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhalf\r\n0\r\n\r\n")
 
 
 def stall_in_mid_answer(connection, request):

@@ -12,23 +12,7 @@ class TcpTest(ClusterTest):
         """A cluster whose second service is tcp, and a client in every region that writes there."""
         described = topology()
         addresses = describe(described)
-        cluster = self.make_cluster(described)
-        self.backends = {}
-        for place, address in addresses.items():
-            cluster.network.add_address(place, address)
-            self.backends[place] = LedgerBackend(cluster.network, place, address)
-            self.addCleanup(self.backends[place].close)
-        cluster.start()
-        first = cluster.await_primary()
-        cluster.await_followed()
-        if first != "us-east":
-            cluster.switch_when_possible(first, "us-east")
-            self.assertEqual(cluster.await_followed()[0], "us-east")
-        self.clients = {}
-        for place in cluster.regions:
-            client = LedgerClient(cluster.network, place, cluster.gateway_address(place))
-            self.clients[place] = client
-            self.addCleanup(client.stop)
+        cluster = self.start_service(described, addresses, LedgerBackend, LedgerClient)
         for client in self.clients.values():
             await_(lambda client=client: len(client.answers) >= 10 and
                    client.answers[-1][1] == "us-east", what=f"{client.region} writes to us-east")

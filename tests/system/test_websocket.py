@@ -20,24 +20,7 @@ class WebSocketTest(ClusterTest):
             "health": {"path": "/health", "interval": "500ms", "timeout": "500ms", "rise": 1,
                        "fall": 3},
             "backends": {place: [f"{address}:{PORT}"] for place, address in addresses.items()}}
-        cluster = self.make_cluster(described)
-        self.backends = {}
-        for place, address in addresses.items():
-            cluster.network.add_address(place, address)
-            self.backends[place] = ChatBackend(cluster.network, place, address)
-            self.addCleanup(self.backends[place].close)
-        cluster.start()
-        first = cluster.await_primary()
-        cluster.await_followed()
-        if first != "us-east":
-            cluster.switch_when_possible(first, "us-east")
-            self.assertEqual(cluster.await_followed()[0], "us-east")
-        self.clients = {}
-        for place in cluster.regions:
-            client = ChatClient(cluster.network, place, cluster.gateway_address(place))
-            self.clients[place] = client
-            self.addCleanup(client.close)
-        return cluster
+        return self.start_service(described, addresses, ChatBackend, ChatClient)
 
     def await_served_by(self, region, epoch):
         for client in self.clients.values():

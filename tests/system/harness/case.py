@@ -44,6 +44,27 @@ class ClusterTest(unittest.TestCase):
                     cluster.await_writable(region, expect=primary)
         return cluster
 
+    def start_service(self, described, addresses, backend, client):
+        """A running cluster led by us-east, with a backend (network, region, address) at each of
+        these addresses and a client (network, region, address of its gateway) in each region:
+        self.backends and self.clients, which are closed at the end."""
+        cluster = self.make_cluster(described)
+        self.backends, self.clients = {}, {}
+        for place, address in addresses.items():
+            cluster.network.add_address(place, address)
+            self.backends[place] = backend(cluster.network, place, address)
+            self.addCleanup(self.backends[place].close)
+        cluster.start()
+        first = cluster.await_primary()
+        cluster.await_followed()
+        if first != "us-east":
+            cluster.switch_when_possible(first, "us-east")
+            self.assertEqual(cluster.await_followed()[0], "us-east")
+        for place in cluster.regions:
+            self.clients[place] = client(cluster.network, place, cluster.gateway_address(place))
+            self.addCleanup(self.clients[place].close)
+        return cluster
+
     def _callSetUp(self):
         self._with_last_words(super()._callSetUp)
 

@@ -125,7 +125,7 @@ class LedgerClient:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def stop(self):
+    def close(self):
         self._stop.set()
         self._thread.join(30)
         assert not self._thread.is_alive(), f"the ledger's client in {self.region} hangs"
