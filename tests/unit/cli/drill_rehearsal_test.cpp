@@ -106,6 +106,16 @@ TEST_F(DrillRehearsalTest, ASeedGivesTheSameRunInAnyThread) {
   }));
 }
 
+TEST_F(DrillRehearsalTest, NothingOvertakesOnALink) {
+  // Or else a successor might be told to stand before nodes hear that they are free.
+  settings_.runs = 300;
+  settings_.round_trips = RoundTrips::unknown(topology_);  // drawn for each run
+  const auto figures =
+      rehearse("steps: [ switchover: $standby, wait: 1s ]\nexpect: { gap: 500ms }");
+  EXPECT_TRUE(figures.failed.empty()) << figures.failed.front().second;
+  EXPECT_LT(figures.failover.max(), 0.4) << "a few round trips, and no pause of a loser";
+}
+
 TEST_F(DrillRehearsalTest, BeginsWithTheGivenPrimary) {
   settings_.primary = *topology_.find_region("eu");
   settings_.runs = 1;
