@@ -10,6 +10,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/drill_probe.h"
 #include "gateway/cli/drill_rehearsal.h"
+#include "gateway/cli/measured_round_trips.h"
 #include "gateway/cli/drill_rehearse.h"
 #include "gateway/cli/drill_run.h"
 #include "gateway/drill/drill_plan.h"

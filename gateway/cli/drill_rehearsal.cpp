@@ -1,13 +1,10 @@
 #include "gateway/cli/drill_rehearsal.h"
 
-#include <Poco/JSON/Array.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <thread>
 
-#include "gateway/cli/admin_client.h"
 #include "gateway/cli/drill_probe.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/process_faults.h"
@@ -161,16 +158,6 @@ TracedRun run_once(const Drill& drill, const Topology& topology, const Rehearsal
   return {record_of(bound, topology, run), std::move(run.trace)};
 }
 
-void take_round_trip(const Topology& topology, RegionId from, const Poco::JSON::Object& link,
-                     RoundTrips& trips) {
-  const auto to = topology.find_region(link.optValue<std::string>("region", ""));
-  const double ms = link.optValue<double>("rtt_ms", -1);
-  if (!to || *to == from || ms < 0) return;
-  const Duration measured(static_cast<Duration::rep>(ms * 1e6));
-  const Duration known = trips.between[from.value][to->value];
-  if (known == Duration{} || measured < known) trips.set(from, *to, measured);
-}
-
 }  // namespace
 
 Status check_bindable(const Drill& drill, const Topology& topology) {
@@ -210,26 +197,6 @@ RehearsedFigures rehearse_drill(const Drill& drill, const Topology& topology,
 TracedRun trace_rehearsal(const Drill& drill, const Topology& topology,
                           const RehearsalSettings& settings) {
   return run_once(drill, topology, settings, settings.first_seed, kTraceLines);
-}
-
-RoundTrips measured_round_trips(const Topology& topology, const std::string& certs) {
-  RoundTrips trips = RoundTrips::unknown(topology);
-  for (const TopologyGateway& gateway : topology.gateways) {
-    ClientOptions options;
-    options.admin = {Address{gateway.host, gateway.admin_port}.text()};
-    options.certs = certs;
-    auto client = AdminClient::make(options, false);
-    if (std::holds_alternative<ClientError>(client)) continue;
-    const auto answer = std::get<AdminClient>(client).get(
-        "/v1/status", [](const AdminAnswer& got) { return got.code == 200; });
-    if (!answer.ok() || answer->code != 200) continue;
-    const auto links = answer->body->getArray("links");
-    for (unsigned i = 0; !links.isNull() && i < links->size(); ++i) {
-      take_round_trip(topology, gateway.region, *links->getObject(i), trips);
-    }
-  }
-  trips.assume_longest();
-  return trips;
 }
 
 std::string round_trips_text(const Topology& topology, const RoundTrips& trips) {

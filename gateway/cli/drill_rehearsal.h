@@ -35,10 +35,6 @@ struct TracedRun {
 TracedRun trace_rehearsal(const Drill& drill, const Topology& topology,
                           const RehearsalSettings& settings);
 
-// What the gateways measured between the regions: of each pair the shortest that any of its links
-// tells of. Pairs that nobody measured count as the longest.
-RoundTrips measured_round_trips(const Topology& topology, const std::string& certs);
-
 // "us-east~us-west 0.4 ms, …"
 std::string round_trips_text(const Topology& topology, const RoundTrips& trips);
 

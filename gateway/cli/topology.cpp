@@ -4,7 +4,9 @@
 #include <memory>
 #include <string>
 
+#include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
+#include "gateway/cli/measured_round_trips.h"
 #include "gateway/cli/topology_report.h"
 #include "topology/analysis.h"
 #include "topology/load.h"
@@ -20,6 +22,8 @@ struct Options {
   std::string down;
   std::vector<std::string> failures;
   std::vector<std::string> round_trips;
+  bool measured = false;
+  std::string certs;
   bool json = false;
 };
 
@@ -65,6 +69,15 @@ int check(const Options& options) {
   Failures failures =
       Failures::everywhere(topology, defaults.region, defaults.node, defaults.link);
   RoundTrips trips = RoundTrips::unknown(topology);
+  if (options.measured) {
+    trips = measured_round_trips(topology, options.certs);
+    if (!trips.given) {
+      complain("topology check",
+               "--measured: no gateway of " + options.file +
+                   " tells a round trip; do they run, and is --certs their folder?");
+      return kError;
+    }
+  }
   for (const std::string& word : options.failures) {
     if (const Status set = failures.set(topology, word); !set) {
       return wrong_usage("--failure", set.error());
@@ -131,6 +144,10 @@ void add_topology_command(CLI::App& app, int& exit_code) {
   checking->add_option("--rtt", options->round_trips,
                        "Round trip between regions: DURATION or REGION~REGION=DURATION, "
                        "repeatable; others count as the longest given");
+  checking->add_flag("--measured", options->measured,
+                     "Ask the running gateways for the round trips that they measure");
+  checking->add_option("--certs", options->certs, "Folder with ca.crt, for --measured")
+      ->envname("REGENT_CERTS");
   checking->add_flag("--json", options->json, "Print JSON");
   checking->callback([options, &exit_code] { exit_code = check(*options); });
 

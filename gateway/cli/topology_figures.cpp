@@ -81,7 +81,7 @@ std::string timing_text(const CheckReport& report) {
                                      ", longest needed to win " +
                                      milliseconds(advice.longest_to_win));
   } else {
-    out += titled("round trips", "none given, taken as 0 (--rtt 80ms, --rtt A~B=80ms)");
+    out += titled("round trips", "none given, taken as 0 (--measured, --rtt 80ms, --rtt A~B=80ms)");
   }
   for (const FailoverTime& failover : advice.failovers) {
     out += titled("loss of " + topology.region_name(failover.lost),

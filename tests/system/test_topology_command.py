@@ -128,6 +128,12 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(near["longest_to_win_ms"], 20)
         self.assertLess(near["failovers"][0]["typical_ms"], far["failovers"][0]["typical_ms"])
 
+    def test_says_when_nobody_has_measured(self):
+        code, printed, complaint = regent("topology", "check", example("three-regions-weighted"),
+                                          "--measured", "--certs", "/nowhere")
+        self.assertEqual((code, printed), (1, ""))
+        self.assertIn("no gateway of", complaint)
+
     def test_refuses_words_it_does_not_know(self):
         for words in (["--failure", "mars=1%"], ["--failure", "node=2"], ["--rtt", "80"],
                       ["--rtt", "us-east~mars=80ms"]):

@@ -1,4 +1,5 @@
 """Regions 65, 80 and 140 ms apart, with jitter: the default timing holds over real distances."""
+import json
 import time
 import unittest
 
@@ -49,6 +50,11 @@ class WanTest(ClusterTest):
         round_trips = {link["region"]: link for link in cluster.status("us-west")["links"]}
         self.assertGreaterEqual(round_trips["us-east"]["rtt_ms"], 65)
         self.assertGreaterEqual(round_trips["eu"]["rtt_ms"], 140)
+        timing = json.loads(cluster.regent(
+            "topology", "check", cluster.topology_path, "--measured", "--certs", cluster.certs,
+            "--json", region="eu"))["timing"]
+        self.assertGreaterEqual(timing["longest_round_trip_ms"], 140)
+        self.assertLess(timing["longest_round_trip_ms"], 280)
         for place, least in (("us-west", 65), ("eu", 80)):
             taken = [attempt for attempt in self.writers[place].acknowledged()
                      if attempt.region == "us-east"]
