@@ -102,6 +102,44 @@ class CheckTest(unittest.TestCase):
         leaders = report["smallest_sets"]["leave_nobody_to_lead"]["regions"]
         self.assertEqual(leaders["examples"], [["north", "south"]])
 
+    def test_names_the_file_its_losses_and_who_has_a_say(self):
+        report = self.check("two-sites-and-a-witness")
+        self.assertEqual([report[key] for key in ("cluster", "version", "kind", "may_be_primary")],
+                         ["sites", 1, "hierarchical", ["north", "south"]])
+        for key in ("hash", "quorum_hash"):
+            self.assertRegex(report[key], "^sha256:[0-9a-f]{64}$")
+        self.assertNotEqual(report["hash"], report["quorum_hash"])
+        self.assertEqual([report[f"survives_any_{what}"] for what in ("region", "zone", "node")],
+                         [True] * 3)
+        self.assertEqual((report["quorum"]["outcome"], report["quorum"]["weight"]), ("won", 3))
+        pairs = report["fatal_losses"]["pairs_of_regions"]
+        self.assertEqual([(pair["name"], pair["quorum_lost"]) for pair in pairs],
+                         [("north + south", True), ("north + witness", True),
+                          ("south + witness", True)])
+        self.assertEqual([report["fatal_losses"][what] for what in ("regions", "zones", "nodes")],
+                         [[], [], []])
+        sets = report["smallest_sets"]
+        self.assertEqual((sets["stop_decisions"]["nodes"]["size"],
+                          sets["leave_nobody_to_lead"]["nodes"]["size"],
+                          sets["decide_alone"]["nodes"]["size"],
+                          sets["decide_alone"]["regions"]["size"]), (3, 4, 3, 2))
+        # By symmetry each region turns half of the coalitions of the other two, and each of three
+        # nodes half of its region's; the shares add up to one.
+        power = report["power"]
+        self.assertTrue(power["exact"])
+        self.assertEqual([(one["name"], one["weight"], one["power"]) for one in power["regions"]],
+                         [("north", 1, 0.5), ("south", 1, 0.5), ("witness", 1, 0.5)])
+        self.assertEqual([one["power"] for one in power["nodes"]], [0.25] * 6 + [0.5])
+        for kind in ("regions", "nodes"):
+            self.assertAlmostEqual(sum(one["index"] for one in power[kind]), 1)
+        self.assertEqual((report["findings"], report["warnings"]), ([], []))
+
+    def test_names_a_region_that_must_not_be_lost(self):
+        report = self.check("five-in-two-zones")
+        self.assertEqual([report[f"survives_any_{what}"] for what in ("region", "zone", "node")],
+                         [False, True, True])
+        self.assertEqual([loss["name"] for loss in report["fatal_losses"]["regions"]], ["zone-a"])
+
     def test_names_who_decides_alone_and_a_change_that_mends_it(self):
         findings = self.check("five-in-two-zones")["findings"]
         self.assertEqual([(one["kind"], one["name"]) for one in findings],
@@ -119,6 +157,13 @@ class CheckTest(unittest.TestCase):
         worse = minutes("--failure", "witness=10%")
         self.assertGreater(usual, 0)
         self.assertGreater(worse, 5 * usual)
+        report = self.check("two-sites-and-a-witness", "--failure", "region=5%", "--failure",
+                            "node=4%", "--failure", "link=0")["availability"]
+        self.assertEqual(report["failures"], {"region": 0.05, "node": 0.04, "link": 0})
+        without = report["without_primary"]
+        self.assertAlmostEqual(without["minutes_per_year"], without["most"] * 365.25 * 24 * 60, 0)
+        self.assertEqual(without["least"], without["most"])
+        self.assertGreater(report["without_primary_plain_majority"]["most"], 0)
 
     def test_round_trips_change_the_timing(self):
         far = self.check("three-regions-weighted", "--rtt", "us-east~eu=500ms")["timing"]
@@ -126,6 +171,15 @@ class CheckTest(unittest.TestCase):
         self.assertIn("timing.election_window", [one["path"] for one in far["problems"]])
         near = self.check("three-regions-weighted", "--rtt", "20ms")["timing"]
         self.assertEqual(near["longest_to_win_ms"], 20)
+        self.assertEqual((near["longest_round_trip_ms"], far["longest_round_trip_ms"]), (20, 500))
+        self.assertGreater(far["better"]["election_window_ms"], 500)
+        self.assertGreater(far["better"]["lease_ms"], far["better"]["heartbeat_ms"])
+        for failover in near["failovers"]:
+            self.assertNotEqual(failover["lost"], failover["successor"])
+            self.assertLess(failover["least_ms"], failover["typical_ms"])
+            self.assertLess(failover["typical_ms"], failover["most_ms"])
+        problem = far["problems"][0]
+        self.assertTrue(problem["text"] and problem["mend"])
         self.assertLess(near["failovers"][0]["typical_ms"], far["failovers"][0]["typical_ms"])
 
     def test_says_when_nobody_has_measured(self):
