@@ -77,7 +77,10 @@ TEST_F(NetworkTest, ACutDropsWhatCrossesItInItsDirection) {
   LinkFaults faults(topology);
   TestProcess one(topology, east1, certificates, std::nullopt, {}, &faults);
   const auto two = start(west);
+  const Endpoint eu = test::gateway_id(topology, "eu", "gw1");
+  const auto three = start(eu);
   ASSERT_TRUE(one.wait_connected(west));
+  ASSERT_TRUE(one.wait_connected(eu));
   ASSERT_TRUE(two->wait_connected(east1));
   const RegionId region = test::region_id(topology, "us-west");
   const auto wish = [&](std::uint64_t id) { return SwitchoverRequest{id, region, {}}; };
@@ -86,6 +89,8 @@ TEST_F(NetworkTest, ACutDropsWhatCrossesItInItsDirection) {
   };
   faults.cut_to(region, boot_now() + std::chrono::minutes(1));
   one.network.send(west, wish(1));
+  one.network.send(eu, wish(1));
+  ASSERT_TRUE(three->wait_messages(1)) << "what was sent before it has left by then, or never";
   two->network.send(east1, wish(2));
   ASSERT_TRUE(one.wait_messages(1)) << "the other direction is whole";
   faults.heal();
