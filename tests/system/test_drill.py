@@ -322,6 +322,21 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
         self.assertIn("FAILED  completed", rest)
         await_whole(cluster, deadline=5)
 
+    def test_processes_go_on_though_who_ordered_it_stands_still(self):
+        cluster = self.cluster
+        order = {"pause": ["us-west/n1"], "stop": ["us-east/n1"], "for": "2s"}
+        self.assertEqual(self.faults("eu", **order).status, 200)
+        await_(lambda: cluster.stands_still("us-west", "n1"), what="the node stands still")
+        await_(lambda: not cluster.pids("us-east", "n1"), what="the other node is gone")
+        gateway = cluster.pid("eu", "gw1")
+        os.kill(gateway, signal.SIGSTOP)
+        self.addCleanup(os.kill, gateway, signal.SIGCONT)
+        await_(lambda: not cluster.stands_still("us-west", "n1"), what="the node goes on")
+        await_(lambda: cluster.pids("us-east", "n1"), what="the other node is back")
+        self.assertTrue(cluster.stands_still("eu", "gw1"))
+        self.assertEqual(self.faults("us-west", stop=["us-west/gw1"], **{"for": "1s"}).status, 400)
+        self.assertEqual(self.faults("us-west", stop=["us-east/n9"], **{"for": "1s"}).status, 400)
+
     def test_a_drill_that_must_fail_fails_and_is_undone(self):
         cases = {
             "gap": ("steps: [ wait: 300ms ]\nexpect: { gap: 1ms }\n",
