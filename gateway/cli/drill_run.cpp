@@ -152,7 +152,7 @@ std::optional<DrillRun::Failure> DrillRun::warm_up() {
       });
     });
     if (written && std::ranges::all_of(samples, &GatewaySample::answered)) {
-      full_margin_ = std::ranges::min(samples, {}, &GatewaySample::margin).margin;
+      before_ = samples;
       return std::nullopt;
     }
     std::this_thread::sleep_for(kLook);
@@ -301,19 +301,28 @@ void DrillRun::undo() {
   announced_.clear();
 }
 
+// As it was before anything was broken, so that the next drill could begin.
+bool DrillRun::is_whole(const std::vector<GatewaySample>& samples, double from) const {
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const GatewaySample& sample = samples[i];
+    const bool linked = std::ranges::all_of(sample.links, [](const auto& link) {
+      return link.second == "up" || link.second == "slow";
+    });
+    if (!sample.answered || sample.at <= from || sample.primary.empty() || !linked ||
+        sample.primary != samples.front().primary || sample.lost_nodes > 0 ||
+        sample.hears_of_drill || sample.ready < before_[i].ready) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void DrillRun::settle() {
   const Instant end = boot_now() + kSettle;
   const double from = now();
   while (boot_now() < end) {
     const auto samples = watch_.last();
-    const bool whole = std::ranges::all_of(samples, [&](const GatewaySample& sample) {
-      return sample.answered && sample.at > from && !sample.primary.empty() &&
-             sample.primary == samples.front().primary && sample.margin >= full_margin_ &&
-             std::ranges::all_of(sample.links, [](const auto& link) {
-               return link.second == "up" || link.second == "slow";
-             });
-    });
-    if (whole) {
+    if (is_whole(samples, from)) {
       return note(DrillEvent::Kind::note,
                   "the cluster is whole, with " + samples.front().primary + " as primary");
     }

@@ -51,6 +51,7 @@ class DrillRun {
   bool knows_of_drill(const GatewaySample& sample) const;
   void undo();
   void settle();
+  bool is_whole(const std::vector<GatewaySample>& samples, double from) const;
   std::optional<Failure> post_faults(GatewayId gateway, FaultOrder order, Duration length);
   void show_standing();
   void note(DrillEvent::Kind kind, const std::string& text);
@@ -72,7 +73,7 @@ class DrillRun {
   DrillWatch watch_;
   std::vector<GatewayId> announced_;
   double last_order_ = 0;
-  std::int64_t full_margin_ = 0;  // the smallest that a gateway saw before anything was broken
+  std::vector<GatewaySample> before_;  // of each gateway, by GatewayId
   bool refused_ = false;
   std::optional<double> without_primary_since_;
 };

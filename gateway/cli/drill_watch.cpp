@@ -22,6 +22,18 @@ void take_sums(const Poco::JSON::Object& quorum, GatewaySample& sample) {
   }
 }
 
+std::uint64_t lost_nodes(const Poco::JSON::Object& quorum) {
+  std::uint64_t lost = 0;
+  const auto regions = quorum.getArray("regions");
+  for (unsigned r = 0; !regions.isNull() && r < regions->size(); ++r) {
+    const auto nodes = regions->getObject(r)->getArray("nodes");
+    for (unsigned n = 0; !nodes.isNull() && n < nodes->size(); ++n) {
+      lost += nodes->getObject(n)->optValue("reachable", false) ? 0 : 1;
+    }
+  }
+  return lost;
+}
+
 void take_status(const Poco::JSON::Object& status, const std::string& drill,
                  GatewaySample& sample) {
   sample.answered = true;
@@ -34,6 +46,7 @@ void take_status(const Poco::JSON::Object& status, const std::string& drill,
     sample.weight = quorum->optValue<std::uint64_t>("weight", 0);
     sample.needed = quorum->optValue<std::uint64_t>("needed", 0);
     take_sums(*quorum, sample);
+    sample.lost_nodes = lost_nodes(*quorum);
   }
   if (const auto faults = status.getObject("faults")) {
     sample.faults =
@@ -46,6 +59,8 @@ void take_status(const Poco::JSON::Object& status, const std::string& drill,
     sample.links.emplace_back(
         link->getValue<std::string>("region") + "." + link->getValue<std::string>("gateway"),
         link->getValue<std::string>("state"));
+    sample.ready += link->optValue("eligible", false) ? 1 : 0;
+    sample.hears_of_drill |= !link->optValue<std::string>("drill", "").empty();
   }
 }
 

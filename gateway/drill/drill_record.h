@@ -69,6 +69,9 @@ struct GatewaySample {
   bool won = false;                                        // the quorum
   std::uint64_t total = 0;                                 // of all weights
   std::vector<RegionSum> sums{};
+  std::uint64_t lost_nodes = 0;  // that did not answer it
+  std::uint64_t ready = 0;       // gateways of other regions that could take over
+  bool hears_of_drill = false;   // at another gateway
 };
 
 // A region was cut off from all others, or its gateways did not run.

@@ -437,6 +437,7 @@ class EveryDrillTest(ReportChecks, unittest.TestCase):
         for argv in (["check", path], ["run", path, "--out", f"{cluster.work}/reports"]):
             said = cluster.regent("drill", *argv, *options, region="eu", timeout=90)
         self.assertIn(f"drill {name} passed", said)
+        self.assertTrue(is_whole(cluster), "the next one could begin at once")
         report, page, junit = self.reports(f"{cluster.work}/reports", name)
         self.assertTrue(report["passed"])
         self.check_junit(junit, report["checks"])
