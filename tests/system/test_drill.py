@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 from harness.case import ClusterTest
@@ -45,16 +46,18 @@ class DrillTest(ReportChecks, ClusterTest):
             os.mkdir(f"{self.cluster.work}/drills")
         self.primary = await_whole(self.cluster)
 
-    def argv(self, verb, *argv, certs=None):
-        return ["drill", verb, *argv, "--topology", self.cluster.topology_path,
-                "--certs", certs or self.cluster.certs]
-
-    def drill(self, verb, *argv, certs=None, expect=0):
-        """Runs it and returns all that it prints."""
+    def argv(self, verb, *argv, certs=None, rehearse=0):
+        """The command line, in a region's namespace."""
         command = ["nsenter", f"--net=/run/netns/{self.cluster.network.namespace('eu')}", REGENT,
-                   *self.argv(verb, *argv, certs=certs)]
+                   "drill", verb, *argv, "--topology", self.cluster.topology_path,
+                   "--certs", certs or self.cluster.certs]
         if verb == "run":
-            command += ["--out", f"{self.cluster.work}/reports"]
+            command += ["--out", f"{self.cluster.work}/reports", "--rehearse", str(rehearse)]
+        return command
+
+    def drill(self, verb, *argv, certs=None, expect=0, rehearse=0):
+        """Runs it and returns all that it prints."""
+        command = self.argv(verb, *argv, certs=certs, rehearse=rehearse)
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               timeout=90)
         self.assertEqual(done.returncode, expect, done.stdout)
@@ -62,10 +65,8 @@ class DrillTest(ReportChecks, ClusterTest):
 
     def begin(self, path):
         """Starts a run, and waits until it waits."""
-        command = ["nsenter", f"--net=/run/netns/{self.cluster.network.namespace('eu')}", REGENT,
-                   *self.argv("run", path), "--out", f"{self.cluster.work}/reports"]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 text=True)
+        child = subprocess.Popen(self.argv("run", path), stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True)
         self.addCleanup(child.stdout.close)
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
@@ -225,10 +226,13 @@ class LinksTest(DrillTest):
         await_whole(self.cluster)
         said = self.drill("run", path, expect=3)
         self.assertIn("started without --allow-faults (rule allow_faults)", said)
-        self.restart_gateway("us-west", "--allow-faults", "--faults-window=sun-sat 00:00-00:01")
+        other_day = time.strftime("%a", time.gmtime(time.time() + 3 * 86400)).lower()
+        self.restart_gateway("us-west", "--allow-faults",
+                             f"--faults-window={other_day} 00:00-24:00")
         await_whole(self.cluster)
         said = self.drill("run", path, expect=3)
-        self.assertIn("faults are allowed 00:00-00:01 UTC only (rule window)", said)
+        self.assertIn(f"faults are allowed {other_day}-{other_day} 00:00-24:00 UTC only "
+                      "(rule window)", said)
         self.assertFalse(any(self.running(region) for region in self.cluster.regions),
                          "what was announced before the refusal is called off")
 
@@ -236,7 +240,7 @@ class LinksTest(DrillTest):
         """On a busy machine a run may be late, and its report says so."""
         for _ in range(3):
             old = await_whole(self.cluster)
-            self.drill("run", str(DRILLS / "lose-primary.yaml"))
+            self.drill("run", str(DRILLS / "lose-primary.yaml"), rehearse=1000)
             report, page, junit = self.reports(f"{self.cluster.work}/reports", "lose-primary")
             self.assertEqual([placed["figure"] for placed in report["compared"]],
                              ["failover time", "longest time without a write"])
@@ -434,7 +438,8 @@ class EveryDrillTest(ReportChecks, unittest.TestCase):
     def run_drill(self, cluster, name):
         options = ["--topology", cluster.topology_path, "--certs", cluster.certs]
         path = str(DRILLS / f"{name}.yaml")
-        for argv in (["check", path], ["run", path, "--out", f"{cluster.work}/reports"]):
+        for argv in (["check", path], ["run", path, "--out", f"{cluster.work}/reports",
+                                       "--rehearse", "100"]):
             said = cluster.regent("drill", *argv, *options, region="eu", timeout=90)
         self.assertIn(f"drill {name} passed", said)
         self.assertTrue(is_whole(cluster), "the next one could begin at once")
