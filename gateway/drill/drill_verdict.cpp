@@ -120,16 +120,17 @@ DrillPhases phases_of(const DrillRecord& record, const std::vector<ProbeAnswer>&
     if (probe.region != probe.served_by) note(phases.published, probe.answered);
   }
   for (const GatewaySample& sample : record.samples) {
-    if (sample.at < fault || !sample.answered) continue;
+    if (!sample.answered) continue;
+    if (sample.serving && sample.region == old.region && sample.epoch == old.epoch) {
+      // As the old primary itself says, or said last; a renewal makes it longer.
+      phases.lease_over = std::max(phases.lease_over, sample.at + sample.lease_ms / 1000 - fault);
+    }
+    if (sample.at < fault) continue;
     const bool hurt = std::ranges::any_of(sample.links, [&](const auto& link) {
       return link.second != "up" &&
              (sample.region == old.region || link.first.rfind(old.region + ".", 0) == 0);
     });
     if (hurt) note(phases.detected, sample.at);
-    if (sample.serving && sample.region == old.region && sample.epoch == old.epoch) {
-      // As the old primary itself says; a renewal makes it longer.
-      phases.lease_over = std::max(phases.lease_over, sample.at + sample.lease_ms / 1000 - fault);
-    }
     if (sample.epoch <= old.epoch || sample.primary.empty()) continue;
     if (sample.serving) note(phases.voted, sample.at);
     if (sample.region != sample.primary) note(phases.published, sample.at);

@@ -138,6 +138,8 @@ TEST_F(DrillVerdictTest, TellsThePhasesOfTheFailover) {
   EXPECT_NEAR(phases.voted, 1.0, 1e-6) << "the first write shows it before any sample does";
   EXPECT_NEAR(phases.published, 1.2, 1e-6);
   EXPECT_NEAR(phases.first_write, 1.0, 1e-6);
+  record_.samples[2].answered = false;  // it was killed
+  EXPECT_NEAR(judge_drill(record_).phases.lease_over, 0.3, 1e-6) << "500 ms left at 0.3 s";
   std::erase_if(record_.probes, [](const ProbeAnswer& probe) { return probe.epoch > 1; });
   std::erase_if(record_.samples, [](const GatewaySample& sample) { return sample.epoch > 1; });
   const DrillPhases none = judge_drill(record_).phases;
