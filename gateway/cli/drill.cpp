@@ -21,6 +21,7 @@
 namespace regent::cli {
 namespace {
 
+constexpr std::size_t kEarlierRuns = 20;  // that a report is compared with
 constexpr Duration kEndLimit = std::chrono::seconds(5);
 
 struct DrillOptions {
@@ -156,14 +157,22 @@ std::string read_file(const std::filesystem::path& path) {
   return text.str();
 }
 
+// The last ones of the drill, oldest first: reports are named as drills, and then by their time.
 std::vector<EarlierRun> earlier_runs(const std::string& folder, const std::string& drill) {
-  std::vector<EarlierRun> runs;
+  std::vector<std::filesystem::path> paths;
   std::error_code problem;
+  const std::string begins = drill_stem(drill);
   for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
-    if (entry.path().extension() != ".json") continue;
-    if (auto run = earlier_run(read_file(entry.path()), drill)) runs.push_back(*std::move(run));
+    const std::filesystem::path& path = entry.path();
+    const bool named = path.filename().string().rfind(begins, 0) == 0;
+    if (named && path.extension() == ".json") paths.push_back(path);
   }
-  std::ranges::sort(runs, {}, &EarlierRun::id);
+  std::ranges::sort(paths);
+  std::vector<EarlierRun> runs;
+  for (std::size_t i = paths.size(); i > 0 && runs.size() < kEarlierRuns; --i) {
+    if (auto run = earlier_run(read_file(paths[i - 1]), drill)) runs.push_back(*std::move(run));
+  }
+  std::ranges::reverse(runs);
   return runs;
 }
 

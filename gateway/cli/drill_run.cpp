@@ -87,11 +87,15 @@ std::string message_of(const AdminAnswer& answer) {
 
 }  // namespace
 
+std::string drill_stem(const std::string& name) {
+  return name.substr(0, 40) + "-";
+}
+
 std::string drill_id(const std::string& name) {
   // Two operators may begin in the same second, and must not be taken for one.
   char suffix[8];
   std::snprintf(suffix, sizeof suffix, "%04x", std::random_device()() & 0xffffU);
-  return name.substr(0, 40) + "-" + utc("%Y%m%dT%H%M%SZ") + "-" + suffix;
+  return drill_stem(name) + utc("%Y%m%dT%H%M%SZ") + "-" + suffix;
 }
 
 DrillRun::DrillRun(const Topology& topology, Drill drill, AdminClient& client,

@@ -80,5 +80,7 @@ class DrillRun {
 
 // "lose-primary-20261126T101500Z-3fa2"
 std::string drill_id(const std::string& name);
+// What the ids of all runs of a drill begin with.
+std::string drill_stem(const std::string& name);
 
 }  // namespace regent::cli

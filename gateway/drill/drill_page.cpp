@@ -11,7 +11,6 @@
 namespace regent {
 namespace {
 
-constexpr std::size_t kMaxEarlier = 20;   // shown, the last ones
 constexpr std::size_t kMaxSumsRows = 200;
 constexpr std::size_t kBars = 24;         // of a histogram
 constexpr double kHistogram = 90;         // its height
@@ -222,7 +221,6 @@ void write_rehearsed(Out& out, const DrillReport& report) {
 void write_earlier(Out& out, const DrillReport& report) {
   if (report.earlier.empty()) return;
   std::vector<EarlierRun> runs = report.earlier;
-  if (runs.size() > kMaxEarlier) runs.erase(runs.begin(), runs.end() - kMaxEarlier);
   const DrillRecord& record = report.record;
   runs.push_back({record.id, record.started, report.verdict.passed, report.verdict.gap,
                   report.verdict.phases.first_write, report.verdict.failed});
