@@ -60,6 +60,8 @@ class LedgerBackend:
         self._sockets = []
         self._listener = network.socket(region)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Before the first connection: the kernel begins to note times only a while later.
+        self._listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._listener.bind((address, PORT))
         self._listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -82,7 +84,6 @@ class LedgerBackend:
     def _serve(self, connection):
         try:
             with connection:
-                connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
                 header = connection.recv(39, socket.MSG_WAITALL)
                 if not header:
                     return  # a health check
@@ -104,6 +105,7 @@ def _lines(connection):
             return
         rest += data
         if rest.endswith(b"\n"):
+            assert about, "the kernel has not noted when this came"
             seconds, nanoseconds = struct.unpack("qq", about[0][2])
             yield seconds * 10**9 + nanoseconds + OFFSET, rest
             rest = b""
