@@ -39,7 +39,7 @@ bool is_forwarded_proto(const HeaderField& field) {
 // Many servers make one variable of a-b and a_b, so that this would pass for what Regent says.
 bool is_forwarded_lookalike(const HeaderField& field) {
   return field.id == FieldId::unknown && field.name.find('_') != std::string_view::npos &&
-         field.name.size() > 11 && starts_ignoring_case(field.name, "x") &&
+         field.name.size() > 2 && starts_ignoring_case(field.name, "x") &&
          starts_ignoring_case(field.name.substr(2), "forwarded");
 }
 

@@ -62,7 +62,7 @@ TEST(HttpRewrite, WhatOthersRelyOnCannotBeNamedAway) {
 TEST(HttpRewrite, NothingPassesForWhatRegentSays) {
   const std::string sent = request(
       "GET / HTTP/1.1\r\nHost: shop\r\nX_Forwarded_For: 6.6.6.6\r\nX-Forwarded_Proto: https\r\n"
-      "x_forwarded-for: 6.6.6.6\r\nX_Other: kept\r\n\r\n");
+      "x_forwarded-for: 6.6.6.6\r\nX_Forwarded: x\r\nX_Other: kept\r\n\r\n");
   EXPECT_EQ(sent,
             "GET / HTTP/1.1\r\nHost: shop\r\nX_Other: kept\r\n"
             "X-Forwarded-For: 10.0.0.9\r\nX-Forwarded-Proto: http\r\nVia: 1.1 regent\r\n"
