@@ -176,38 +176,56 @@ TEST_F(ProxyTunnel, AFastSideWaitsForASlowOne) {
   EXPECT_EQ(log_.all().at(0), std::to_string(forth));
 }
 
-// The first connection finds out what fits in between; the second one's backend sends a little
-// less, so that the gateway has seen its end, too, while it still keeps data for the client.
+// Whether the gateway takes so many bytes in from backends, before it takes no more.
+bool takes_in(const CountingObserver& counts, std::size_t goal) {
+  std::size_t seen = 0;
+  Instant moved = boot_now();
+  EXPECT_TRUE(eventually([&] {
+    const std::size_t now = counts.to_client;
+    if (std::exchange(seen, now) != now) moved = boot_now();
+    return now >= goal || boot_now() - moved > std::chrono::seconds(1);
+  }));
+  return seen >= goal;
+}
+
+// The first connection finds out what fits in between. Then backends send a little less, so that
+// the gateway sees their end, too, while it still keeps data for the client; how much that is
+// depends on the kernel's mood.
 TEST_F(ProxyTunnel, WhatIsStillQueuedWhenBothSidesHaveEndedArrives) {
   const std::string data(64'000'000, 'x');
-  std::atomic<std::size_t> fits = 0;
+  std::atomic<std::size_t> sends = 0;
   CountingObserver& counts = world_.east().observer;
   serve([&](Peer& peer) {
     peer.read_head();
     peer.send(kSwitch);
     log_.add(peer.read_to_end());
-    if (fits == 0) {
+    if (sends == 0) {
       peer.send_until_stalled(data);
-      fits = counts.to_client.load();
+      sends = counts.to_client.load();
     } else {
-      peer.send(data.substr(0, fits - 128 * 1024));
+      peer.send(data.substr(0, sends));
     }
   });
   {
     Client client = tunnel();
     client.half_close();
-    ASSERT_TRUE(eventually([&] { return fits > 0; }));
+    ASSERT_TRUE(eventually([&] { return sends > 0; }));
   }
   ASSERT_TRUE(eventually([&] { return counts.tunnels_ended(TunnelEnd::lost) == 1; }));
-  Client client = tunnel();
-  client.send("last words");
-  client.half_close();
-  // Once the end has arrived, or the gateway has no more to read.
-  ASSERT_TRUE(eventually([&] { return counts.to_client >= 2 * fits - 128 * 1024; }));
-  EXPECT_EQ(client.read_to_end().size(), fits - 128 * 1024);
-  EXPECT_EQ(client.error(), 0);
-  EXPECT_EQ(log_.all().at(1), "last words");
-  EXPECT_TRUE(eventually([&] { return counts.tunnels_ended(TunnelEnd::closed) == 1; }));
+  bool all = false;
+  for (int tries = 1; !all; ++tries) {
+    ASSERT_LE(tries, 10);
+    sends = sends - 64 * 1024;
+    const std::size_t before = counts.to_client;
+    Client client = tunnel();
+    client.send("last words");
+    client.half_close();
+    all = takes_in(counts, before + sends);
+    EXPECT_EQ(client.read_to_end().size(), sends);
+    EXPECT_EQ(client.error(), 0);
+    EXPECT_EQ(log_.all().back(), "last words");
+    EXPECT_TRUE(eventually([&] { return counts.tunnels_ended(TunnelEnd::closed) == tries; }));
+  }
 }
 
 TEST_F(ProxyTunnel, EndsWithTheLeaseThoughNobodySendsAnything) {
