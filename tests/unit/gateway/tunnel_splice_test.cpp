@@ -5,7 +5,6 @@
 #include <sstream>
 #include <thread>
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "region/clock.h"
 #include "region/splice_pipe.h"
+#include "tests/unit/gateway/bulk.h"
 #include "tests/unit/gateway/proxy_world.h"
 
 namespace regent::test {
@@ -21,25 +21,6 @@ namespace {
 void tcp(Service& service) {
   service.protocol = Protocol::tcp;
   service.name = "ledger";
-}
-
-// Text in which every place is recognised.
-std::string numbered(std::size_t bytes) {
-  std::string text;
-  text.reserve(bytes + 16);
-  for (std::size_t i = 0; text.size() < bytes; ++i) text += std::to_string(i) + '.';
-  text.resize(bytes);
-  return text;
-}
-
-// Ends of splice pipes that this process has open.
-std::size_t pipe_ends() {
-  std::size_t ends = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    const int fd = std::stoi(entry.path().filename());
-    if (::fcntl(fd, F_GETPIPE_SZ) == static_cast<int>(SplicePipe::kBytes)) ++ends;
-  }
-  return ends;
 }
 
 // What the data planes' threads have used of the processor so far, in ticks of 10 ms.
