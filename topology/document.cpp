@@ -14,12 +14,12 @@ namespace regent {
 namespace {
 
 // The library counts from 0; a null mark is -1.
-Place to_place(const YAML::Mark& mark) {
+FilePlace to_place(const YAML::Mark& mark) {
   return {mark.line + 1, mark.column + 1};
 }
 
 struct TooManyValues {
-  Place place;
+  FilePlace place;
 };
 
 // Builds values from the library's events. Aliases are expanded here, so that the number of values
@@ -89,7 +89,7 @@ class Builder : public YAML::EventHandler {
     finish(std::move(open.value), open.anchor);
   }
 
-  void spend(std::size_t values, Place place) {
+  void spend(std::size_t values, FilePlace place) {
     values_ += values;
     if (values_ > kMaxTopologyValues) throw TooManyValues{place};
   }
@@ -179,7 +179,7 @@ std::size_t character_length(const std::string& text, std::size_t at) {
 
 // The YAML library reads past bytes that are no text; a person should hear of them.
 bool is_text(const std::string& text, Findings& findings) {
-  Place place{1, 1};
+  FilePlace place{1, 1};
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = character_length(text, at);
     if (length == 0) {

@@ -15,7 +15,7 @@ struct YamlEntry;
 struct YamlValue {
   enum class Kind : std::uint8_t { null, scalar, list, map };
   Kind kind = Kind::null;
-  Place place;
+  FilePlace place;
   std::string text;                // of a scalar, without quotes
   std::vector<YamlEntry> entries;  // of a list (keys empty) or map (keys unique), in file order
   std::size_t size = 1;            // number of values in it, itself included
@@ -23,7 +23,7 @@ struct YamlValue {
 
 struct YamlEntry {
   std::string key;
-  Place key_place;
+  FilePlace key_place;
   YamlValue value;
 };
 

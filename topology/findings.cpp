@@ -23,7 +23,7 @@ std::string Finding::message() const {
   return out + ": " + text;
 }
 
-Place Findings::place_of(std::string path) const {
+FilePlace Findings::place_of(std::string path) const {
   for (;;) {
     if (const auto found = places_.find(path); found != places_.end()) return found->second;
     const std::size_t cut = path.find_last_of(".[");
@@ -31,20 +31,20 @@ Place Findings::place_of(std::string path) const {
     path.resize(cut);
   }
   const auto root = places_.find("");
-  return root == places_.end() ? Place{} : root->second;
+  return root == places_.end() ? FilePlace{} : root->second;
 }
 
 void Findings::error(const std::string& path, std::string text) {
   error_at(place_of(path), path, std::move(text));
 }
 
-void Findings::error_at(Place place, const std::string& path, std::string text) {
+void Findings::error_at(FilePlace place, const std::string& path, std::string text) {
   broken_.insert(path);
   errors_.push_back({file_, place.line, place.column, path, std::move(text)});
 }
 
 void Findings::warn(const std::string& path, std::string text) {
-  const Place place = place_of(path);
+  const FilePlace place = place_of(path);
   warnings_.push_back({file_, place.line, place.column, path, std::move(text)});
 }
 

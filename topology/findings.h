@@ -12,7 +12,7 @@
 // path of the file stands, so that a check over the finished model can still point at the line.
 namespace regent {
 
-struct Place {
+struct FilePlace {
   int line = 0;    // from 1; 0: the whole file
   int column = 0;  // from 1
 };
@@ -21,12 +21,12 @@ class Findings {
  public:
   explicit Findings(std::string file) : file_(std::move(file)) {}
 
-  void remember(const std::string& path, Place place) { places_[path] = place; }
+  void remember(const std::string& path, FilePlace place) { places_[path] = place; }
 
   // At the place of `path`, or of the nearest enclosing path that stands in the file.
   void error(const std::string& path, std::string text);
   void warn(const std::string& path, std::string text);
-  void error_at(Place place, const std::string& path, std::string text);
+  void error_at(FilePlace place, const std::string& path, std::string text);
 
   // Some error was found at `path` or below: conclusions from what stands there would mislead.
   bool broken(const std::string& path) const;
@@ -37,10 +37,10 @@ class Findings {
   std::vector<Finding> warnings() const;
 
  private:
-  Place place_of(std::string path) const;
+  FilePlace place_of(std::string path) const;
 
   std::string file_;
-  std::map<std::string, Place> places_;
+  std::map<std::string, FilePlace> places_;
   std::set<std::string> broken_;
   std::vector<Finding> errors_;
   std::vector<Finding> warnings_;
