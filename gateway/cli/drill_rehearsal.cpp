@@ -8,6 +8,7 @@
 #include "gateway/cli/drill_probe.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/process_faults.h"
+#include "gateway/http_exchange.h"
 #include "gateway/picture.h"
 #include "region/simulation/rehearsal.h"
 
@@ -89,7 +90,8 @@ ProbeAnswer answer_of(const simulation::RehearsedWrite& write, const Topology& t
   answer.answered = seconds(write.answered);
   answer.region = topology.region_name(gateway.region);
   answer.gateway = gateway.name;
-  answer.code = write.taken ? 201 : write.no_answer ? 0 : 503;
+  answer.code = write.taken ? 201 : write.no_answer ? 0 : write.unknown ? 502 : 503;
+  answer.unknown = write.unknown;
   if (write.taken) answer.served_by = topology.region_name(write.by);
   answer.epoch = write.epoch.value;
   return answer;
@@ -145,6 +147,7 @@ TracedRun run_once(const Drill& drill, const Topology& topology, const Rehearsal
   if (const Service* service = DrillProbes::service_of(topology, drill.probe)) {
     options.hold = service->hold;
   }
+  options.attempts = HttpExchange::kMaxAttempts;
   options.serve_margin = serve_margin(topology);
   options.trace_lines = trace_lines;
   Drill bound = drill;  // until the primary is known

@@ -158,6 +158,7 @@ Object::Ptr figures_json(const RehearsedFigures& figures) {
   out->set("resolution_s", rounded(figures.resolution));
   out->set("failover_s", spread_json(figures.failover));
   out->set("gap_s", spread_json(figures.gap));
+  out->set("failed_writes", spread_json(figures.failed_writes));
   out->set("worst_seed", figures.worst_seed());
   Array::Ptr failed = new Array;
   for (const auto& [seed, why] : figures.failed) {

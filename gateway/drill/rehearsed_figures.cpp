@@ -74,20 +74,24 @@ std::vector<std::size_t> Spread::histogram(std::size_t parts) const {
 }
 
 RehearsedRun rehearsed_run(std::uint64_t seed, const DrillVerdict& verdict) {
-  return {seed, verdict.gap, verdict.phases.first_write, failures_text(verdict)};
+  return {seed, verdict.gap, verdict.phases.first_write, failures_text(verdict),
+          verdict.failed};
 }
 
 void RehearsedFigures::take(const std::vector<RehearsedRun>& all) {
   runs = all.size();
   std::vector<std::pair<double, std::uint64_t>> gaps;
   std::vector<std::pair<double, std::uint64_t>> failovers;
+  std::vector<std::pair<double, std::uint64_t>> failures;
   for (const RehearsedRun& run : all) {
     gaps.emplace_back(run.gap, run.seed);
+    failures.emplace_back(static_cast<double>(run.failed_writes), run.seed);
     if (run.failover >= 0) failovers.emplace_back(run.failover, run.seed);
     if (!run.failure.empty()) failed.emplace_back(run.seed, run.failure);
   }
   gap = Spread(std::move(gaps));
   failover = Spread(std::move(failovers));
+  failed_writes = Spread(std::move(failures));
 }
 
 std::uint64_t RehearsedFigures::worst_seed() const {

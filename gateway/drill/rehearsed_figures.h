@@ -11,7 +11,7 @@
 // What many rehearsals of a drill gave, and where a live run lies in it. Pure.
 namespace regent {
 
-// One figure of many runs, in seconds. Shares are of the runs that have it.
+// One figure of many runs, in seconds or a number. Shares are of the runs that have it.
 class Spread {
  public:
   Spread() = default;
@@ -38,8 +38,9 @@ class Spread {
 struct RehearsedRun {
   std::uint64_t seed = 0;
   double gap = 0;
-  double failover = -1;  // negative: there was none
-  std::string failure;   // the checks that failed; "": none
+  double failover = -1;   // negative: there was none
+  std::string failure{};  // the checks that failed; "": none
+  std::uint64_t failed_writes = 0;
 };
 RehearsedRun rehearsed_run(std::uint64_t seed, const DrillVerdict& verdict);
 
@@ -51,9 +52,10 @@ struct RehearsedFigures {
   double resolution = 0;    // seconds between a client's writes
   Spread failover;          // first fault to first write under the next epoch; of runs with one
   Spread gap;               // longest time without an acknowledged write
+  Spread failed_writes;     // a number
   std::vector<std::pair<std::uint64_t, std::string>> failed;  // seeds, and what failed
 
-  // Fills in the last four.
+  // Fills in `runs`, and all that comes after `resolution`.
   void take(const std::vector<RehearsedRun>& all);
   // The one to look at: one that failed, else the longest failover, else the longest gap.
   std::uint64_t worst_seed() const;

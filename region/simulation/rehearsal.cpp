@@ -35,6 +35,10 @@ class Stage {
         network_(schedule_, random_, sites(), delays_,
                  [this](ProcessId from, ProcessId to, const PeerMessage& message) {
                    processes_.all[to]->deliver(from, message);
+                   if (const auto* heartbeat = std::get_if<Heartbeat>(&message)) {
+                     clients_.heard(GatewayId{static_cast<std::uint16_t>(to)},
+                                    GatewayId{static_cast<std::uint16_t>(from)}, *heartbeat);
+                   }
                  }),
         clients_(world_, processes_, options_,
                  [this](RegionId from, RegionId to) { return way(from, to); }) {
@@ -189,11 +193,13 @@ class Stage {
           if (RegionId{i} == step.region) continue;
           cut(step.region, RegionId{i});
           cut(RegionId{i}, step.region);
+          clients_.cut(RegionId{i}, step.region);
         }
         return;
       case Kind::cut:
         cut(step.region, step.other);
         if (step.both) cut(step.other, step.region);
+        clients_.cut(step.region, step.other);
         return;
       case Kind::slow:
         network_.slow_down(step.region.value, step.other.value, step.span);
@@ -242,6 +248,7 @@ class Stage {
     for (const RehearsalStep& slow : slow_) {
       network_.slow_down(slow.region.value, slow.other.value, -slow.span);
     }
+    clients_.heal();
     cuts_.clear();
     slow_.clear();
     for (Process* process : processes_.all) {

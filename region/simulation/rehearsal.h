@@ -43,6 +43,7 @@ struct RehearsalOptions {
   RoundTrips round_trips;
   Duration write_every{std::chrono::milliseconds(100)};  // after an answer, by each client
   Duration hold{std::chrono::seconds(5)};                // how long a write waits for a primary
+  unsigned attempts = 3;                                 // that may have been taken, of one write
   Duration serve_margin{};  // a data plane takes no writes for so long before its lease ends
   std::size_t trace_lines = 0;
 };
@@ -55,6 +56,7 @@ struct RehearsedWrite {
   GatewayId through{};
   bool taken = false;   // otherwise refused
   bool no_answer = false;  // its gateway was not there
+  bool unknown = false;    // not taken as far as is known: an attempt was cut off
   RegionId by = kNoRegion;
   Epoch epoch{};
 };

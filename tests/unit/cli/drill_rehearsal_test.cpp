@@ -116,6 +116,29 @@ TEST_F(DrillRehearsalTest, NothingOvertakesOnALink) {
   EXPECT_LT(figures.failover.max(), 0.4) << "a few round trips, and no pause of a loser";
 }
 
+TEST_F(DrillRehearsalTest, TheEndThatDoesNotKnowOfACutTriesThreeTimes) {
+  settings_.runs = 1;
+  const auto failures = [&](const std::string& cut) {
+    const TracedRun run = trace_rehearsal(
+        drill("steps: [ cut: {" + cut + ", both: true }, wait: 4s ]"), topology_, settings_);
+    std::vector<ProbeAnswer> failed;
+    std::ranges::copy_if(run.record.probes, std::back_inserter(failed),
+                         [](const ProbeAnswer& probe) { return !probe.acknowledged(); });
+    return failed;
+  };
+  const auto failed = failures("from: $primary, to: $standby");
+  EXPECT_GE(failed.size(), 2U);
+  for (const ProbeAnswer& probe : failed) {
+    EXPECT_EQ(probe.region, "west");
+    EXPECT_EQ(probe.code, 502);
+    EXPECT_EQ(probe.outcome(), ProbeAnswer::Outcome::unknown);
+    EXPECT_LT(probe.sent, 1 + 1.3) << "by then its link is down, and it waits";
+    EXPECT_GT(probe.answered - probe.sent, 0.1) << "it was tried again";
+  }
+  EXPECT_TRUE(failures("from: $standby, to: $primary").empty())
+      << "who makes the cut waits until it heals";
+}
+
 TEST_F(DrillRehearsalTest, BeginsWithTheGivenPrimary) {
   settings_.primary = *topology_.find_region("eu");
   settings_.runs = 1;
