@@ -32,11 +32,13 @@ Control::Control(std::shared_ptr<const Topology> topology, GatewayId self, Incar
       writes_(writes),
       metrics_(metrics),
       current_(first_),
-      member_(topology_, self, incarnation, seed, REGENT_VERSION, boot_now()),
+      started_(boot_now()),
+      member_(topology_, self, incarnation, seed, REGENT_VERSION, started_),
       gateway_likeness_(topology_.gateways.size(), Likeness::same),
       node_matches_(topology_.nodes.size(), true),
       faults_(topology_, std::move(faults)),
-      status_(std::make_shared<GatewayStatus>(make_status(topology_, self, member_, boot_now()))) {}
+      status_(std::make_shared<GatewayStatus>(
+          make_status(topology_, self, member_, started_, started_))) {}
 
 void Control::connect(ControlOutputs outputs) {
   outputs_ = std::move(outputs);
@@ -203,7 +205,8 @@ void Control::renew_status(Instant now) {
                          status_->pause == member_.pause().pause &&
                          status_->faults.running == faults_.status().running;
   if (fresh && role_kept) return;
-  auto status = std::make_shared<GatewayStatus>(make_status(*current_, self_, member_, now));
+  auto status =
+      std::make_shared<GatewayStatus>(make_status(*current_, self_, member_, started_, now));
   status->faults = faults_.status();
   if (status->role != logged_role_ || published_.epoch != logged_epoch_ ||
       published_.primary != logged_primary_) {

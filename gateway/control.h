@@ -108,6 +108,7 @@ class Control final : public ControlPort {
 
   // The control thread's own.
   std::shared_ptr<const Topology> current_;  // after reloads; what has an id has the same in both
+  const Instant started_;
   Member member_;
   Outbox outbox_;
   Route published_;

@@ -23,7 +23,8 @@ Role role_of(const Member& member, Instant now) {
   return election.quorum_reachable(now) ? Role::standby : Role::isolated;
 }
 
-QuorumStatus quorum_of(const Topology& topology, const Member& member, Instant now) {
+QuorumStatus quorum_of(const Topology& topology, const Member& member, Instant started,
+                       Instant now) {
   const Election& election = member.election();
   Ballot ballot(topology.tree);
   std::vector<NodeStatus> nodes(topology.nodes.size());
@@ -31,6 +32,8 @@ QuorumStatus quorum_of(const Topology& topology, const Member& member, Instant n
     const NodeId id{i};
     const NodeView& view = election.node(id);
     nodes[i].reachable = election.reachable(id, now);
+    nodes[i].not_asked = !view.heard && now - started < topology.timing.lease;
+    if (view.heard) nodes[i].last_heard_ms = milliseconds(now - *view.heard);
     nodes[i].topology_match = member.node_matches(id);
     nodes[i].epoch = view.epoch.value;
     nodes[i].supports = topology.region_name(view.supports);
@@ -99,7 +102,7 @@ Route make_route(const Topology& topology, GatewayId self, const Member& member,
 }
 
 GatewayStatus make_status(const Topology& topology, GatewayId self, const Member& member,
-                          Instant now) {
+                          Instant started, Instant now) {
   const Election& election = member.election();
   const PrimaryView view = election.view();
   GatewayStatus status;
@@ -115,7 +118,7 @@ GatewayStatus make_status(const Topology& topology, GatewayId self, const Member
   status.lease_end = view.until;
   status.pause = member.pause().pause;
   status.stopping = member.leaving();
-  status.quorum = quorum_of(topology, member, now);
+  status.quorum = quorum_of(topology, member, started, now);
   status.links = links_of(topology, self, member, now);
   status.topology_version = topology.version;
   status.topology_hash = topology.hash;

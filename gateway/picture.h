@@ -16,8 +16,9 @@ Duration serve_margin(const Topology& topology);
 
 Route make_route(const Topology& topology, GatewayId self, const Member& member, Instant now);
 
-// All but `services` and the route cache's state.
+// All but `services` and the route cache's state. For a lease from `started` on, when the member
+// was made, a node that has not answered yet counts as not asked.
 GatewayStatus make_status(const Topology& topology, GatewayId self, const Member& member,
-                          Instant now);
+                          Instant started, Instant now);
 
 }  // namespace regent

@@ -2,6 +2,7 @@
 
 #include <Poco/JSON/Array.h>
 
+#include <cmath>
 #include <utility>
 
 namespace regent {
@@ -91,6 +92,10 @@ Poco::JSON::Object::Ptr quorum_json(const QuorumStatus& status) {
       out->set("name", node.name);
       out->set("weight", node.weight);
       out->set("reachable", node.reachable);
+      if (node.not_asked) out->set("asked", false);
+      if (node.last_heard_ms >= 0) {
+        out->set("last_heard_ms", std::round(node.last_heard_ms * 10) / 10);
+      }
       out->set("topology_match", node.topology_match);
       out->set("epoch", node.epoch);
       out->set("supports",

@@ -25,7 +25,10 @@ struct NodeStatus {
   bool reachable = false;
   bool topology_match = true;
   std::uint64_t epoch = 0;
-  std::string supports;  // region name; "": nobody
+  std::string supports{};  // region name; "": nobody
+  // This gateway has just started, and the node has not answered: nothing is known of it yet.
+  bool not_asked = false;
+  double last_heard_ms = -1;  // since the answer that told the rest; negative: none yet
 };
 
 struct RegionStatus {

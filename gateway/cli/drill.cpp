@@ -131,8 +131,11 @@ int list(const DrillOptions& options) {
   for (const auto& entry : std::filesystem::directory_iterator(options.folder, problem)) {
     if (entry.path().extension() == ".yaml") files.push_back(entry.path().string());
   }
-  if (problem) {
-    complain("drill list", options.folder + ": " + problem.message());
+  if (problem || files.empty()) {
+    complain("drill list",
+             options.folder + ": " + (problem ? problem.message() : "no .yaml file is in it") +
+                 "; name the folder of the drill files: regent drill list DIR (the ones that come "
+                 "with Regent are in deploy/drills of its repository)");
     return kError;
   }
   std::ranges::sort(files);

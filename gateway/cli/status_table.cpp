@@ -159,24 +159,31 @@ std::string quorum_line(const Painter& painter, const Object& quorum) {
          " (" + text_at(quorum, "kind") + ")\n";
 }
 
-std::string node_text(const Object& node) {
+// A word from before `epoch` says how old it is: the node may have voted in the meantime.
+std::string node_text(const Object& node, std::uint64_t epoch) {
   std::string text = text_at(node, "name");
   if (const auto weight = node.optValue<std::int64_t>("weight", 1); weight != 1) {
     text += "(" + std::to_string(weight) + ")";
   }
+  if (!node.optValue("asked", true)) return text + ":not-asked-yet";
   if (!node.optValue("reachable", false)) return text + ":DOWN";
   if (!node.optValue("topology_match", true)) return text + ":OTHER-TOPOLOGY";
   const std::string supports = text_at(node, "supports");
-  return text + ":" + (supports.empty() ? "-" : supports) + "@" + text_at(node, "epoch");
+  text += ":" + (supports.empty() ? "-" : supports) + "@" + text_at(node, "epoch");
+  if (node.getValue<std::uint64_t>("epoch") >= epoch || node.isNull("last_heard_ms")) return text;
+  char age[32];
+  std::snprintf(age, sizeof age, "(%.1fs-ago)", node.getValue<double>("last_heard_ms") / 1000);
+  return text + age;
 }
 
-std::string regions_table(const Painter& painter, const Object& quorum) {
+std::string regions_table(const Painter& painter, const Object& quorum, std::uint64_t epoch) {
   std::vector<std::vector<Cell>> rows;
   for_each(quorum, "regions", [&](const Object& region) {
     const std::string outcome = text_at(region, "outcome");
     std::string nodes;
-    for_each(region, "nodes",
-             [&](const Object& node) { nodes += (nodes.empty() ? "" : " ") + node_text(node); });
+    for_each(region, "nodes", [&](const Object& node) {
+      nodes += (nodes.empty() ? "" : " ") + node_text(node, epoch);
+    });
     rows.push_back({{text_at(region, "name")},
                     {text_at(region, "weight")},
                     {outcome, outcome_mood(outcome)},
@@ -234,7 +241,8 @@ std::string status_table(const Object& status, const std::string& source, bool c
   const Painter painter(colour);
   std::string out = headline(painter, status, source);
   if (const Object::Ptr quorum = status.getObject("quorum")) {
-    out += quorum_line(painter, *quorum) + "\n" + regions_table(painter, *quorum);
+    out += quorum_line(painter, *quorum) + "\n" +
+           regions_table(painter, *quorum, status.getValue<std::uint64_t>("epoch"));
   }
   out += links_table(painter, status) + backends_table(painter, status);
   const Object::Ptr topology = status.getObject("topology");

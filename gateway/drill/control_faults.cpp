@@ -7,7 +7,7 @@ namespace regent {
 FaultReply Control::order_faults(const FaultOrder& order) {
   const auto reply = on_control_thread<FaultReply>([this, order] {
     const Instant now = boot_now();
-    const GatewayStatus status = make_status(*current_, self_, member_, now);
+    const GatewayStatus status = make_status(*current_, self_, member_, started_, now);
     FaultReply done = faults_.order(order, {.status = status,
                                             .running = {},
                                             .self_eligible = member_.eligible(now),

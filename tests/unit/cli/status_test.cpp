@@ -76,6 +76,22 @@ TEST(StatusTableTest, ShowsWhatMattersFirst) {
   EXPECT_EQ(table.find('\033'), std::string::npos);
 }
 
+TEST(StatusTableTest, SaysHowOldANodesWordIsThatIsFromBeforeTheEpoch) {
+  GatewayStatus status = primary_status();
+  auto& nodes = status.quorum.regions[1].nodes;
+  const auto shows = [&](const std::string& text) {
+    const std::string table = cli::status_table(*status_json(status, boot_now()), "x", false);
+    return table.find(text) != std::string::npos;
+  };
+  nodes[0].last_heard_ms = 420;
+  nodes[1].last_heard_ms = 420;
+  nodes[1].epoch = 0;
+  EXPECT_TRUE(shows(" n1:us-east@7 n2(3):-@0(0.4s-ago)\n"));
+  nodes[0].reachable = nodes[1].reachable = false;
+  nodes[0].not_asked = true;
+  EXPECT_TRUE(shows(" n1:not-asked-yet n2(3):DOWN\n"));
+}
+
 TEST(StatusTableTest, TellsOtherServicesFromAnotherTopology) {
   GatewayStatus status = primary_status();
   const auto row = [&](bool topology_match, bool quorum_match) {

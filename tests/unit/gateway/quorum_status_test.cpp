@@ -109,5 +109,22 @@ TEST(QuorumJson, HasTheKeysOfTheStatus) {
   EXPECT_NE(json.find("\"supports\":null"), std::string::npos);
 }
 
+TEST(QuorumJson, SaysWhichNodesWereNotAskedAndWhenTheOthersWere) {
+  const Topology topology = parsed("hierarchical");
+  std::vector<NodeStatus> nodes = known(topology, "");
+  nodes.front().reachable = false;
+  nodes.front().not_asked = true;
+  nodes.back().last_heard_ms = 12.34;
+  std::ostringstream out;
+  quorum_json(describe_quorum(topology, Ballot(topology.tree), nodes))->stringify(out);
+  const std::string json = out.str();
+  EXPECT_NE(json.find("\"weight\":1,\"reachable\":false,\"asked\":false,\"topology_match\""),
+            std::string::npos)
+      << json;
+  EXPECT_NE(json.find("\"reachable\":true,\"last_heard_ms\":12.3,\"topology_match\""),
+            std::string::npos)
+      << json;
+}
+
 }  // namespace
 }  // namespace regent
