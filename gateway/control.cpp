@@ -36,7 +36,7 @@ Control::Control(std::shared_ptr<const Topology> topology, GatewayId self, Incar
       member_(topology_, self, incarnation, seed, REGENT_VERSION, started_),
       gateway_likeness_(topology_.gateways.size(), Likeness::same),
       node_matches_(topology_.nodes.size(), true),
-      faults_(topology_, std::move(faults)),
+      faults_(topology_, self, std::move(faults)),
       status_(std::make_shared<GatewayStatus>(
           make_status(topology_, self, member_, started_, started_))) {}
 
@@ -54,6 +54,9 @@ void Control::from_node(NodeId node, PeerMessage message) {
 
 void Control::from_gateway(GatewayId gateway, std::uint64_t connection, PeerMessage message) {
   const bool queued = loop_.post([this, gateway, connection, message = std::move(message)] {
+    if (const auto* notice = std::get_if<DrillNotice>(&message)) {
+      return faults_.heard(gateway, *notice, boot_now());
+    }
     member_.from_gateway(gateway, connection, message, boot_now(), outbox_);
   });
   if (!queued) log_event(LogLevel::warning, "message dropped: control queue is full");
@@ -102,6 +105,7 @@ Instant Control::settle() {
   outbox_ = {};
   renew_status(now);
   faults_.watch(*status_, now);
+  tell_of_drill(now);
   return std::min(member_.next_deadline(now), faults_.next_deadline());
 }
 
@@ -197,6 +201,13 @@ void Control::report_election(const Outbox& outbox, Instant now) {
   }
 }
 
+GatewayStatus Control::picture(Instant now) const {
+  GatewayStatus status = make_status(*current_, self_, member_, started_, now);
+  status.faults = faults_.status();
+  status.failed_writes = metrics_.failed_writes();
+  return status;
+}
+
 void Control::renew_status(Instant now) {
   const bool fresh = now - status_->taken < kStatusAge;
   const bool role_kept = status_->epoch == published_.epoch.value &&
@@ -205,9 +216,7 @@ void Control::renew_status(Instant now) {
                          status_->pause == member_.pause().pause &&
                          status_->faults.running == faults_.status().running;
   if (fresh && role_kept) return;
-  auto status =
-      std::make_shared<GatewayStatus>(make_status(*current_, self_, member_, started_, now));
-  status->faults = faults_.status();
+  auto status = std::make_shared<GatewayStatus>(picture(now));
   if (status->role != logged_role_ || published_.epoch != logged_epoch_ ||
       published_.primary != logged_primary_) {
     logged_role_ = status->role;

@@ -96,6 +96,8 @@ class Control final : public ControlPort {
   void renew_status(Instant now);
   static FaultReply busy_with_faults();
   void mark_drill(PeerMessage& message) const;
+  void tell_of_drill(Instant now);
+  GatewayStatus picture(Instant now) const;
 
   const std::shared_ptr<const Topology> first_;
   const Topology& topology_;  // *first_: for all but services and traffic

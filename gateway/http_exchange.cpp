@@ -437,7 +437,10 @@ void HttpExchange::fail(GatewayError error) {
   release_upstream(false);
   stop_waiting();
   leave_write();
-  if (!client_gone_) client_.answer_error(error);
+  if (!client_gone_) {
+    if (is_write() && error.status >= 502 && error.status <= 504) context_.observer.write_failed();
+    client_.answer_error(error);
+  }
   flush_answer();
   done(error.status);
 }

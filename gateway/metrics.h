@@ -24,6 +24,9 @@ class Metrics {
   // For the data plane; lives as long as this.
   RequestObserver& requests() { return requests_; }
 
+  // What the data plane has reported as RequestObserver::write_failed so far.
+  std::uint64_t failed_writes() const { return requests_.failed_writes(); }
+
   // An election this gateway stood in ended: "won" or "lost".
   void count_election(std::string_view outcome);
   // The primary region changed, as seen here; cause: "failover" or "switchover".

@@ -71,6 +71,7 @@ class alignas(64) RequestCounters::Set final : public RequestObserver {
                                  kRelaxed);
   }
   void held_changed(int delta) override { held.fetch_add(delta, kRelaxed); }
+  void write_failed() override { failed_writes.fetch_add(1, kRelaxed); }
   void fenced() override { fences.fetch_add(1, kRelaxed); }
   void connections_changed(int delta) override { connections.fetch_add(delta, kRelaxed); }
   void backend_health(std::uint32_t, std::string_view, bool) override {}
@@ -96,6 +97,7 @@ class alignas(64) RequestCounters::Set final : public RequestObserver {
   std::atomic<std::uint64_t> held{0};
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> fences{0};
+  std::atomic<std::uint64_t> failed_writes{0};
 
  private:
   // Null: beyond the services that are told apart.
@@ -138,6 +140,9 @@ void RequestCounters::request_done(std::uint32_t service, RequestClass request_c
 }
 void RequestCounters::held_changed(int delta) {
   for_thread(0).held_changed(delta);
+}
+void RequestCounters::write_failed() {
+  for_thread(0).write_failed();
 }
 void RequestCounters::fenced() {
   for_thread(0).fenced();
@@ -242,6 +247,11 @@ prometheus::MetricFamily RequestCounters::tunnel_bytes_family() const {
   return family;
 }
 
+std::uint64_t RequestCounters::failed_writes() const {
+  const std::scoped_lock lock(mutex_);
+  return sum([](const Set& set) { return set.failed_writes.load(kRelaxed); });
+}
+
 std::vector<prometheus::MetricFamily> RequestCounters::Collect() const {
   using prometheus::MetricType;
   const std::scoped_lock lock(mutex_);
@@ -249,9 +259,15 @@ std::vector<prometheus::MetricFamily> RequestCounters::Collect() const {
     return static_cast<double>(static_cast<std::int64_t>(
         sum([counter](const Set& set) { return (set.*counter).load(kRelaxed); })));
   };
-  return {requests_family(), seconds_family(), tunnels_family(), tunnel_bytes_family(),
+  return {requests_family(),
+          seconds_family(),
+          tunnels_family(),
+          tunnel_bytes_family(),
           single("regent_requests_held", "Requests waiting for a primary", MetricType::Gauge,
                  total(&Set::held)),
+          single("regent_writes_failed_total",
+                 "Writes that this gateway itself answered with 502, 503 or 504",
+                 MetricType::Counter, total(&Set::failed_writes)),
           single("regent_requests_fenced_total",
                  "Writes stopped because the right to serve was not there", MetricType::Counter,
                  total(&Set::fences)),

@@ -37,6 +37,7 @@ class RequestCounters final : public RequestObserver, public prometheus::Collect
   void request_done(std::uint32_t service, RequestClass request_class, unsigned code,
                     double seconds) override;
   void held_changed(int delta) override;
+  void write_failed() override;
   void fenced() override;
   void connections_changed(int delta) override;
   void tunnel_ended(std::uint32_t service, TunnelEnd end) override;
@@ -46,6 +47,8 @@ class RequestCounters final : public RequestObserver, public prometheus::Collect
   void backend_health(std::uint32_t, std::string_view, bool) override {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
+  // How many writes have failed so far (RequestObserver::write_failed). Any thread.
+  std::uint64_t failed_writes() const;
 
  private:
   class Set;

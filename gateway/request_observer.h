@@ -37,6 +37,9 @@ class RequestObserver {
                             double seconds) = 0;
   // Requests waiting for a primary: +1 or -1.
   virtual void held_changed(int delta) = 0;
+  // A client's write was answered by this gateway itself that it failed, or that nobody knows: with
+  // 502, 503 or 504. Of the gateways that a write passed, the one that made the answer reports it.
+  virtual void write_failed() = 0;
   // The right to serve was not there, or ended, when a write was about to go to a backend.
   virtual void fenced() = 0;
   // Client connections: +1 or -1.
@@ -55,6 +58,7 @@ class NullRequestObserver final : public RequestObserver {
  public:
   void request_done(std::uint32_t, RequestClass, unsigned, double) override {}
   void held_changed(int) override {}
+  void write_failed() override {}
   void fenced() override {}
   void connections_changed(int) override {}
   void backend_health(std::uint32_t, std::string_view, bool) override {}

@@ -98,6 +98,7 @@ struct GatewayStatus {
   Pause pause;                         // of automatic failover
   bool stopping = false;               // this gateway is about to end
   FaultsStatus faults;                 // that it makes for a drill
+  std::uint64_t failed_writes = 0;     // Metrics::failed_writes
   QuorumStatus quorum;
   std::vector<LinkStatus> links;
   std::vector<ServiceStatus> services;

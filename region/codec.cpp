@@ -7,6 +7,7 @@
 
 #include "quorum/check.h"
 #include "region/packed_hash.h"
+#include "region/wire_enums.h"
 #include "security/signature.h"
 #include "wire.pb.h"
 
@@ -42,105 +43,6 @@ std::string cut(std::string_view text) {
 Result<std::string> text_of(const std::string& text, const char* field) {
   if (text.size() > Codec::kMaxTextBytes) return invalid(std::string(field) + ": too long");
   return text;
-}
-
-wire::QuestionKind pack(QuestionKind kind) {
-  switch (kind) {
-    case QuestionKind::ask:
-      return wire::ASK;
-    case QuestionKind::probe:
-      return wire::PROBE;
-    case QuestionKind::release:
-      return wire::RELEASE;
-    case QuestionKind::close:
-      break;
-  }
-  return wire::CLOSE;
-}
-
-std::optional<QuestionKind> unpack(wire::QuestionKind kind) {
-  switch (kind) {
-    case wire::ASK:
-      return QuestionKind::ask;
-    case wire::PROBE:
-      return QuestionKind::probe;
-    case wire::RELEASE:
-      return QuestionKind::release;
-    case wire::CLOSE:
-      return QuestionKind::close;
-    default:
-      return std::nullopt;
-  }
-}
-
-wire::Verdict pack(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::granted:
-      return wire::GRANTED;
-    case Verdict::stale:
-      return wire::STALE;
-    case Verdict::voted:
-      return wire::VOTED;
-    case Verdict::closed:
-      return wire::CLOSED;
-    case Verdict::promised:
-      return wire::PROMISED;
-    case Verdict::topology:
-      return wire::TOPOLOGY;
-    case Verdict::failed:
-      break;
-  }
-  return wire::FAILED;
-}
-
-std::optional<Verdict> unpack(wire::Verdict verdict) {
-  switch (verdict) {
-    case wire::GRANTED:
-      return Verdict::granted;
-    case wire::STALE:
-      return Verdict::stale;
-    case wire::VOTED:
-      return Verdict::voted;
-    case wire::CLOSED:
-      return Verdict::closed;
-    case wire::PROMISED:
-      return Verdict::promised;
-    case wire::TOPOLOGY:
-      return Verdict::topology;
-    case wire::FAILED:
-      return Verdict::failed;
-    default:
-      return std::nullopt;
-  }
-}
-
-wire::SwitchoverOutcome pack(SwitchoverOutcome outcome) {
-  switch (outcome) {
-    case SwitchoverOutcome::done:
-      return wire::DONE;
-    case SwitchoverOutcome::not_possible:
-      return wire::NOT_POSSIBLE;
-    case SwitchoverOutcome::unsafe:
-      return wire::UNSAFE;
-    case SwitchoverOutcome::timed_out:
-      break;
-  }
-  return wire::TIMED_OUT;
-}
-
-std::optional<SwitchoverOutcome> unpack(wire::SwitchoverOutcome outcome) {
-  switch (outcome) {
-    case wire::DONE:
-      return SwitchoverOutcome::done;
-    case wire::NOT_POSSIBLE:
-      return SwitchoverOutcome::not_possible;
-    case wire::UNSAFE:
-      return SwitchoverOutcome::unsafe;
-    case wire::TIMED_OUT:
-      return SwitchoverOutcome::timed_out;
-    default:
-      return std::nullopt;
-  }
 }
 
 // Memory to wire.
@@ -239,6 +141,15 @@ struct Packer {
   void operator()(const HandOver& from, wire::Envelope& envelope) const {
     envelope.mutable_hand_over()->set_epoch(from.epoch.value);
     envelope.mutable_hand_over()->set_successor(name(from.successor));
+  }
+  void operator()(const DrillNotice& from, wire::Envelope& envelope) const {
+    wire::DrillNotice& to = *envelope.mutable_drill_notice();
+    to.set_drill(cut(from.drill));
+    to.set_running(from.running);
+    to.set_ended(cut(from.ended));
+    to.set_serves_for_ns(std::min(span_ns(from.serves_for), span_ns(Codec::kLongestLease)));
+    to.set_failed_writes(from.failed_writes);
+    to.set_cuts_receiver(from.cuts_receiver);
   }
 };
 
@@ -434,6 +345,21 @@ struct Unpacker {
     if (!successor.ok()) return successor.error();
     return PeerMessage(HandOver{.epoch = Epoch{from.epoch()}, .successor = *successor});
   }
+
+  Result<PeerMessage> drill_notice(const wire::DrillNotice& from) const {
+    auto drill = text_of(from.drill(), "drill_notice.drill");
+    if (!drill.ok()) return drill.error();
+    auto ended = text_of(from.ended(), "drill_notice.ended");
+    if (!ended.ok()) return ended.error();
+    const auto serves = span_of(from.serves_for_ns(), Codec::kLongestLease, "drill_notice.serves");
+    if (!serves.ok()) return serves.error();
+    return PeerMessage(DrillNotice{.drill = std::move(drill).value(),
+                                   .running = from.running(),
+                                   .ended = std::move(ended).value(),
+                                   .serves_for = *serves,
+                                   .failed_writes = from.failed_writes(),
+                                   .cuts_receiver = from.cuts_receiver()});
+  }
 };
 
 }  // namespace
@@ -473,6 +399,8 @@ Result<PeerMessage> Codec::decode(std::span<const std::byte> bytes) const {
       return PeerMessage(Drained{.epoch = Epoch{envelope.drained().epoch()}});
     case wire::Envelope::kHandOver:
       return unpacker.hand_over(envelope.hand_over());
+    case wire::Envelope::kDrillNotice:
+      return unpacker.drill_notice(envelope.drill_notice());
     case wire::Envelope::BODY_NOT_SET:
       break;
   }

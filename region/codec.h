@@ -10,8 +10,8 @@
 
 namespace regent {
 
-// PeerMessage <-> the bytes of one frame's body. The only file that knows the generated types.
-// On the wire are names, in memory ids of this process's topology. Immutable; any thread.
+// PeerMessage <-> the bytes of one frame's body. Only this and wire_enums.h know the generated
+// types. On the wire are names, in memory ids of this process's topology. Immutable; any thread.
 class Codec {
  public:
   static constexpr std::size_t kMaxAnswers = 256;     // in one TallyMessage

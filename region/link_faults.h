@@ -10,8 +10,9 @@
 namespace regent {
 
 // Which regions this process is cut off from, for a drill. What is dropped is lost like on a broken
-// link: nothing is told about it, and the protocol has to cope. Each cut ends by itself at its
-// instant, whatever becomes of whoever ordered it. One writer; any thread reads, without a lock.
+// link: nothing is told about it, and the protocol has to cope. Only what gateways tell each other
+// about the drill itself gets through (DrillNotice). Each cut ends by itself at its instant,
+// whatever becomes of whoever ordered it. One writer; any thread reads, without a lock.
 class LinkFaults {
  public:
   explicit LinkFaults(const Topology& topology)

@@ -29,6 +29,11 @@ std::uint64_t random_seed() {
 // Dialled connections get numbers that no accepted one has.
 constexpr std::uint64_t kDialledBit = std::uint64_t{1} << 63;
 
+// A drill must not cut what may have to end it.
+bool outlasts_faults(const PeerMessage& message) {
+  return std::holds_alternative<DrillNotice>(message);
+}
+
 }  // namespace
 
 struct Network::State : Dialled::Owner, Acceptor::Owner {
@@ -148,8 +153,9 @@ Status Network::State::received(const From& from, std::span<const std::byte> bod
   const Instant now = boot_now();
   messages_received.fetch_add(1, std::memory_order_relaxed);
   bytes_received.fetch_add(body.size(), std::memory_order_relaxed);
-  if (faults != nullptr && (faults->drops_from(from.region) || cut_off(from.peer))) return Done{};
+  const bool lost = faults != nullptr && (faults->drops_from(from.region) || cut_off(from.peer));
   auto message = codec.decode(body);
+  if (lost && !(message.ok() && outlasts_faults(*message))) return Done{};
   if (!message.ok()) {
     return Error{ErrorCode::invalid, "malformed message: " + message.error().message};
   }
@@ -297,6 +303,7 @@ void Network::stop() {
 
 void Network::send(const Endpoint& target, PeerMessage message) {
   state_->loop.post([state = state_.get(), target, carried = std::move(message)]() mutable {
+    if (outlasts_faults(carried)) return state->send(target, std::move(carried));
     state->depart(target, [state, target, left = std::move(carried)]() mutable {
       state->send(target, std::move(left));
     });

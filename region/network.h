@@ -55,7 +55,7 @@ class Network {
   };
 
   // All must outlive this object. `faults`: what drills cut and delay; null: nothing. They hold for
-  // messages, in the stated direction; connections are opened as ever, and carry nothing.
+  // messages, in the stated direction, except for DrillNotice; connections are opened as ever.
   Network(const Topology& topology, Endpoint self, Credentials& credentials, Handler& handler,
           const LinkFaults* faults = nullptr);
   ~Network();

@@ -90,7 +90,19 @@ struct HandOver {
   RegionId successor = kNoRegion;
 };
 
+// What gateways tell each other while a drill goes on, so that they can end it without whoever
+// ordered it. The drill's own cuts and delays let it pass; a link that is really broken does not.
+// Nothing that decides on the primary looks at it.
+struct DrillNotice {
+  std::string drill{};
+  bool running = false;   // at the sender; otherwise it has only heard of it, or
+  std::string ended{};    // a rule ended it, there or at a third gateway: which gateway, and why
+  Duration serves_for{};  // what is left of the lease that the sender itself holds, when sent
+  std::uint64_t failed_writes = 0;  // answered by the sender since it knows of the drill
+  bool cuts_receiver = false;       // the sender's faults cut it off from the receiver's region
+};
+
 using PeerMessage = std::variant<Heartbeat, RoundMessage, TallyMessage, SwitchoverRequest,
-                                 SwitchoverReply, DrainRequest, Drained, HandOver>;
+                                 SwitchoverReply, DrainRequest, Drained, HandOver, DrillNotice>;
 
 }  // namespace regent

@@ -55,6 +55,9 @@ std::string order_json(const FaultOrder& order, Duration length) {
   object->set("drill", order.drill);
   object->set("for", ms_text(length));
   if (order.min_margin) object->set("min_margin", *order.min_margin);
+  const DrillAborts& abort = order.abort;
+  if (abort.no_primary_for) object->set("no_primary_for", ms_text(*abort.no_primary_for));
+  if (abort.failed_writes) object->set("failed_writes", *abort.failed_writes);
   if (!order.drop_to.empty()) object->set("drop_to", list(order.drop_to));
   if (!order.drop_from.empty()) object->set("drop_from", list(order.drop_from));
   if (!order.drop_nodes.empty()) object->set("drop_nodes", list(order.drop_nodes));
@@ -83,6 +86,12 @@ std::string message_of(const AdminAnswer& answer) {
   return answered_by(answer) + " answered " + std::to_string(answer.code) + ": " +
          answer.body->optValue<std::string>("message", "without a message") + " (" +
          (rule.empty() ? answer.body->optValue<std::string>("error", "") : "rule " + rule) + ")";
+}
+
+// What a gateway says that another one told it names that one already.
+std::string ended_text(const GatewaySample& sample) {
+  if (sample.faults_end.find(" ended it: ") != std::string::npos) return sample.faults_end;
+  return sample.region + "." + sample.gateway + " ended it: " + sample.faults_end;
 }
 
 }  // namespace
@@ -258,7 +267,7 @@ std::optional<std::string> DrillRun::reason_to_abort() {
     // What a gateway said before it was ordered says nothing yet.
     if (sample.answered && !sample.faults && sample.at > last_order_ + 1 &&
         knows_of_drill(sample)) {
-      return sample.region + "." + sample.gateway + " has ended it: " + sample.faults_end;
+      return ended_text(sample);
     }
   }
   const DrillAborts& aborts = record_.drill.abort;
@@ -340,6 +349,7 @@ std::optional<DrillRun::Failure> DrillRun::post_faults(GatewayId gateway, FaultO
                                                        Duration length) {
   order.drill = record_.id;
   order.min_margin = record_.drill.min_margin;
+  order.abort = record_.drill.abort;
   const auto answer =
       client_.post(admin_address(gateway), "/v1/faults", order_json(order, length), kPostLimit);
   if (!answer.ok()) return Failure{kError, name(gateway) + ": " + answer.error().message};

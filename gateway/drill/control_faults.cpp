@@ -7,9 +7,10 @@ namespace regent {
 FaultReply Control::order_faults(const FaultOrder& order) {
   const auto reply = on_control_thread<FaultReply>([this, order] {
     const Instant now = boot_now();
-    const GatewayStatus status = make_status(*current_, self_, member_, started_, now);
+    const GatewayStatus status = picture(now);
     FaultReply done = faults_.order(order, {.status = status,
                                             .running = {},
+                                            .aborted = {},
                                             .self_eligible = member_.eligible(now),
                                             .now = now,
                                             .wall_now = std::chrono::system_clock::now()});
@@ -31,6 +32,12 @@ FaultReply Control::busy_with_faults() {
 // What the heartbeats say, beside what the member knows.
 void Control::mark_drill(PeerMessage& message) const {
   if (auto* heartbeat = std::get_if<Heartbeat>(&message)) heartbeat->drill = faults_.drill();
+}
+
+void Control::tell_of_drill(Instant now) {
+  for (const auto& [gateway, notice] : faults_.notices(now)) {
+    outputs_.to_gateway(gateway, notice);
+  }
 }
 
 }  // namespace regent

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/drill/fault_order.h"
 #include "quorum/types.h"
 #include "topology/findings.h"
 #include "topology/topology.h"
@@ -62,11 +63,6 @@ struct DrillExpectations {
   std::optional<std::uint64_t> failed_writes;  // through regions that are not isolated
   bool minority_refuses = false;  // no write is acknowledged by an isolated region, once its lease
                                   // can have run out
-};
-
-struct DrillAborts {
-  std::optional<Duration> no_primary_for;
-  std::optional<std::uint64_t> failed_writes;
 };
 
 struct Drill {

@@ -292,9 +292,10 @@ std::vector<std::string> unsafe_steps(const Drill& bound, const Topology& topolo
       if (!order.breaks_anything()) continue;
       order.drill = bound.name;
       order.min_margin = bound.min_margin;
+      order.abort = bound.abort;
       const GatewayStatus status = healthy_status(topology, gateway, primary, now);
       const bool eligible = topology.region(topology.gateway(gateway).region).may_be_primary();
-      const FaultScene scene{status, {}, eligible, now, {}};
+      const FaultScene scene{status, {}, {}, eligible, now, {}};
       if (const auto refusal = judge_faults(topology, {true, {}}, order, scene)) {
         problems.push_back(step.path + ": " + step_text(step) + ": " + refusal->message +
                            " (rule " + refusal->rule + ")");

@@ -22,7 +22,7 @@ Error invalid(const std::string& text) {
   return {ErrorCode::invalid,
           text + R"(; send {"drop_to":["REGION"],"drop_from":["REGION"],"for":"10s"}, with )"
                  R"("drop_nodes", "delay_to" and "delay", "drop_redis", "stop", "pause", "drill", )"
-                 R"("min_margin" if you like)"};
+                 R"("min_margin", "no_primary_for", "failed_writes" if you like)"};
 }
 
 Result<std::vector<std::string>> names(const std::string& key, const Var& value) {
@@ -59,6 +59,14 @@ Status read_drill(const Var& value, std::string& out) {
   return Done{};
 }
 
+Status read_count(const std::string& key, const Var& value, std::optional<std::uint64_t>& out) {
+  if (!value.isInteger() || value.convert<std::int64_t>() < 0) {
+    return invalid("'" + key + "' must be a whole number, 0 or more");
+  }
+  out = value.convert<std::uint64_t>();
+  return Done{};
+}
+
 Status read(const std::string& key, const Var& value, FaultOrder& order) {
   for (const auto& [name, target] :
        {std::pair("drop_to", &order.drop_to), std::pair("drop_from", &order.drop_from),
@@ -71,6 +79,9 @@ Status read(const std::string& key, const Var& value, FaultOrder& order) {
     return Done{};
   }
   if (key == "for") return read_duration(key, value, Duration::max(), order.length);
+  if (key == "no_primary_for") {
+    return read_duration(key, value, kLongestFaults, order.abort.no_primary_for.emplace());
+  }
   if (key == "delay") return read_duration(key, value, kLongestDelay, order.delay);
   if (key == "drill") return read_drill(value, order.drill);
   if (key == "drop_redis") {
@@ -78,13 +89,8 @@ Status read(const std::string& key, const Var& value, FaultOrder& order) {
     order.drop_redis = value.extract<bool>();
     return Done{};
   }
-  if (key == "min_margin") {
-    if (!value.isInteger() || value.convert<std::int64_t>() < 0) {
-      return invalid("'min_margin' must be a whole number, 0 or more");
-    }
-    order.min_margin = value.convert<std::uint64_t>();
-    return Done{};
-  }
+  if (key == "min_margin") return read_count(key, value, order.min_margin);
+  if (key == "failed_writes") return read_count(key, value, order.abort.failed_writes);
   return invalid("unknown key '" + key + "'");
 }
 

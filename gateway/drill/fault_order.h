@@ -19,6 +19,15 @@ inline constexpr Duration kLongestDelay = std::chrono::seconds(5);
 inline constexpr std::size_t kMaxDrillName = 64;
 inline constexpr const char* kNoDrill = "unnamed";
 
+// What must not come of a drill; everything ends at once where it does. The gateways hold it, each
+// with what the others tell it (drill_guard.h).
+struct DrillAborts {
+  std::optional<Duration> no_primary_for;  // no gateway held a live lease
+  // More writes than this failed, whoever wrote: gateways that the drill does not cut off from all
+  // other regions answered them with 502, 503 or 504 of their own.
+  std::optional<std::uint64_t> failed_writes;
+};
+
 struct FaultOrder {
   std::vector<std::string> drop_to;    // regions; messages to them are lost,
   std::vector<std::string> drop_from;  // messages from them are,
@@ -33,7 +42,8 @@ struct FaultOrder {
   // Whose they are. With nothing to break the order only announces the drill: it checks that it may
   // begin, and keeps others away for its length. Faults outside of any drill belong together.
   std::string drill = kNoDrill;
-  std::optional<std::uint64_t> min_margin;  // of the quorum; below it everything ends at once
+  std::optional<std::uint64_t> min_margin;  // of the quorum; below it everything ends at once,
+  DrillAborts abort;                        // and when one of these holds
 
   bool breaks_links() const { return !drop_to.empty() || !drop_from.empty() || !delay_to.empty(); }
   bool breaks_processes() const { return !stop.empty() || !pause.empty(); }
@@ -73,8 +83,9 @@ struct FaultsStatus {
   bool running = false;  // a drill or a fault; the rest says nothing otherwise
   FaultOrder order;
   Instant until = Instant::min();
-  std::string last_end;    // why the last ones ended; "": there were none
-  bool processes = false;  // can be stopped and paused, too
+  std::string last_end;             // why the last ones ended; "": there were none
+  bool processes = false;           // can be stopped and paused, too
+  std::uint64_t failed_writes = 0;  // at all gateways, as far as known here, since it was announced
 };
 
 struct FaultReply {

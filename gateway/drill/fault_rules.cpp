@@ -172,6 +172,9 @@ std::optional<FaultRefusal> judge_faults(const Topology& topology, const FaultSe
   if (settings.window && !settings.window->open_at(scene.wall_now)) {
     return FaultRefusal{"window", "faults are allowed " + settings.window->text() + " only"};
   }
+  if (!scene.aborted.empty()) {
+    return FaultRefusal{"aborted", "drill " + order.drill + " is over: " + scene.aborted};
+  }
   if (const auto other = other_drill(order, scene)) return FaultRefusal{"drill_running", *other};
   if (!goes_on(order, scene)) {
     if (const auto wrong = incident(scene.status, scene.now)) {

@@ -15,6 +15,7 @@ namespace regent {
 struct FaultScene {
   const GatewayStatus& status;
   FaultsStatus running;        // here
+  std::string aborted;         // why a rule ended the same drill a moment ago; "": none did
   bool self_eligible = false;  // this gateway's region may stand
   Instant now;
   std::chrono::system_clock::time_point wall_now;
@@ -39,6 +40,7 @@ Remainder remainder_of(const Topology& topology, const FaultOrder& order, const 
 // The first rule that forbids the order, in this sequence:
 //   length        it would last longer than kLongestFaults
 //   window        outside the time that the gateway was started with
+//   aborted       a rule ended this drill a moment ago
 //   drill_running faults of others run here, or in a gateway that was heard of lately
 //   incident      something is wrong already: no primary, paused, a node or a link down
 //   spare_region  nobody would be left to take over

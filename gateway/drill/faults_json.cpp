@@ -28,6 +28,12 @@ Poco::JSON::Object::Ptr faults_json(const FaultsStatus& faults, Instant now) {
     object->set("drop_redis", faults.order.drop_redis);
     object->set("stop", list(faults.order.stop));
     object->set("pause", list(faults.order.pause));
+    if (const auto& limit = faults.order.abort.no_primary_for) {
+      object->set("no_primary_for_ms",
+                  std::chrono::ceil<std::chrono::milliseconds>(*limit).count());
+    }
+    if (const auto& limit = faults.order.abort.failed_writes) object->set("failed_writes", *limit);
+    object->set("failed_writes_so_far", faults.failed_writes);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(faults.until - now);
     object->set("ends_in_ms", left.count());
   }

@@ -40,12 +40,12 @@ FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
   }
   watch(scene.status, scene.now);
   scene.running = status();
+  scene.aborted = guard_.aborted(order.drill, scene.now);
   if (auto refusal = judge_faults(topology_, settings_, order, scene)) {
     log_event(LogLevel::warning, "faults refused",
               {{"drill", order.drill}, {"rule", refusal->rule}, {"reason", refusal->message}});
     return refused(Kind::refused, refusal->rule, refusal->message);
   }
-  self_ = scene.status.region + "/" + scene.status.gateway;
   if (order.breaks_processes() || order_.breaks_processes()) {
     const Status held = hold_processes(order, order.length);
     if (!held.ok()) return refused(Kind::unavailable, "", held.error().message);
@@ -57,6 +57,7 @@ FaultReply GatewayFaults::order(const FaultOrder& order, FaultScene scene) {
   until_ = scene.now + order.length;
   watches_margin_ = remainder_of(topology_, order, scene).with_self;
   make(order, *topology_.find_region(scene.status.region));
+  guard_.begin(order, scene.now);
   log_event(LogLevel::warning, order.breaks_anything() ? "faults begin" : "drill announced",
             {{"drill", drill_},
              {"drop_to", joined(order.drop_to)},
@@ -97,7 +98,10 @@ std::string GatewayFaults::unfit(const FaultOrder& order, const GatewayStatus& s
 }
 
 Status GatewayFaults::hold_processes(const FaultOrder& order, Duration length) {
-  return send_process_faults(settings_.supervisor, {self_, length, order.stop, order.pause});
+  const TopologyGateway& own = topology_.gateway(self_);
+  return send_process_faults(
+      settings_.supervisor,
+      {topology_.region_name(own.region) + "/" + own.name, length, order.stop, order.pause});
 }
 
 void GatewayFaults::make(const FaultOrder& order, RegionId own) {
@@ -138,16 +142,42 @@ void GatewayFaults::stop(const std::string& why) {
   order_ = {};
   drill_.clear();
   last_end_ = why;
+  guard_.end();
 }
 
 void GatewayFaults::watch(const GatewayStatus& status, Instant now) {
+  guard_.look(status, now);
   if (!running_) return;
   if (now >= until_) return stop("their time is over");
-  if (!watches_margin_ || !order_.breaks_anything()) return;
+  if (const auto told = guard_.told_to_end(now)) {
+    guard_.end_as_told(*told, now);
+    return stop(*told);
+  }
+  std::string why = margin_problem(status);
+  if (why.empty()) why = guard_.reason_to_end(now).value_or("");
+  if (why.empty()) return;
+  guard_.end_by_rule(why, now);
+  stop(why);
+}
+
+std::string GatewayFaults::margin_problem(const GatewayStatus& status) const {
+  if (!watches_margin_ || !order_.breaks_anything()) return "";
   const auto minimum = static_cast<std::int64_t>(order_.min_margin.value_or(0));
-  if (status.quorum.margin >= minimum) return;
-  stop("the quorum's margin fell to " + std::to_string(status.quorum.margin) + ", below " +
-       std::to_string(minimum));
+  if (status.quorum.margin >= minimum) return "";
+  return "the quorum's margin fell to " + std::to_string(status.quorum.margin) + ", below " +
+         std::to_string(minimum);
+}
+
+void GatewayFaults::heard(GatewayId from, const DrillNotice& notice, Instant now) {
+  guard_.heard(from, notice, now);
+}
+
+std::vector<std::pair<GatewayId, DrillNotice>> GatewayFaults::notices(Instant now) {
+  return guard_.notices(now);
+}
+
+Instant GatewayFaults::next_deadline() const {
+  return std::min(running_ ? until_ : kNever, guard_.next_deadline());
 }
 
 FaultsStatus GatewayFaults::status() const {
@@ -156,7 +186,8 @@ FaultsStatus GatewayFaults::status() const {
           running_ ? order_ : FaultOrder{},
           running_ ? until_ : Instant::min(),
           last_end_,
-          settings_.supervisor >= 0};
+          settings_.supervisor >= 0,
+          running_ ? guard_.failed_writes() : 0};
 }
 
 void GatewayFaults::apply_to(Route& route) const {

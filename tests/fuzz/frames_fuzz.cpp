@@ -42,8 +42,7 @@ auto fields(const Heartbeat& h) {
   return std::tuple_cat(std::tie(h.sequence, h.heard_sequence, h.heard_ago, h.incarnation,
                                  h.version, h.topology_version, h.topology_hash, h.quorum_hash,
                                  h.region_quorate, h.eligible, h.healthy_backends, h.epoch,
-                                 h.primary, h.serving, h.lease_left, h.draining, h.pause,
-                                 h.drill),
+                                 h.primary, h.serving, h.lease_left, h.draining, h.pause, h.drill),
                         std::make_tuple(last_reign));
 }
 auto fields(const RoundMessage& r) {
@@ -66,6 +65,9 @@ auto fields(const Drained& d) {
 }
 auto fields(const HandOver& h) {
   return std::tie(h.epoch, h.successor);
+}
+auto fields(const DrillNotice& n) {
+  return std::tie(n.drill, n.running, n.ended, n.serves_for, n.failed_writes, n.cuts_receiver);
 }
 
 template <typename Message>
@@ -123,6 +125,10 @@ struct Bounds {
   }
   bool operator()(const Drained&) const { return true; }
   bool operator()(const HandOver& h) const { return region(h.successor); }
+  bool operator()(const DrillNotice& n) const {
+    return n.drill.size() <= Codec::kMaxTextBytes && n.ended.size() <= Codec::kMaxTextBytes &&
+           span(n.serves_for, Codec::kLongestLease);
+  }
 };
 
 class FramesTarget {
@@ -214,6 +220,7 @@ class FramesTarget {
     PeerMessage longer = *message;
     if (auto* heartbeat = std::get_if<Heartbeat>(&longer)) lengthen(heartbeat->version);
     if (auto* reply = std::get_if<SwitchoverReply>(&longer)) lengthen(reply->message);
+    if (auto* notice = std::get_if<DrillNotice>(&longer)) lengthen(notice->ended);
     const std::string cut = codec_.encode(longer);
     const auto shortened = codec_.decode(bytes_of(cut));
     require(shortened.ok(), "texts that are too long are cut so that the rest arrives", body);

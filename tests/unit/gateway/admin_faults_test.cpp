@@ -56,11 +56,16 @@ TEST_F(AdminFaultsTest, StatusShowsThemUntilTheyEnd) {
   FaultOrder cut;
   cut.drop_to = {"eu"};
   cut.drill = "loss";
+  cut.abort = {std::chrono::seconds(15), 50};
   status.faults = {true, true, cut, boot_now() + std::chrono::minutes(1), ""};
+  status.faults.failed_writes = 7;
   control_.show(status);
   auto faults = ask("GET", "/v1/status").json->getObject("faults");
   EXPECT_TRUE(faults->getValue<bool>("running"));
   EXPECT_EQ(faults->getValue<std::string>("drill"), "loss");
+  EXPECT_EQ(faults->getValue<int>("no_primary_for_ms"), 15'000);
+  EXPECT_EQ(faults->getValue<int>("failed_writes"), 50);
+  EXPECT_EQ(faults->getValue<int>("failed_writes_so_far"), 7);
   status.faults.until = boot_now();
   control_.show(status);
   faults = ask("GET", "/v1/status").json->getObject("faults");

@@ -50,7 +50,7 @@ class FaultRules : public ::testing::Test {
 
   // The rule that refuses, "" when none does.
   std::string rule() const {
-    const FaultScene scene{status_, running_, true, now_, wall_};
+    const FaultScene scene{status_, running_, aborted_, true, now_, wall_};
     const auto refusal = judge_faults(topology_, settings_, order_, scene);
     return refusal ? refusal->rule : "";
   }
@@ -64,6 +64,7 @@ class FaultRules : public ::testing::Test {
   std::chrono::system_clock::time_point wall_ = thursday(12);
   GatewayStatus status_;
   FaultsStatus running_;
+  std::string aborted_;
   FaultSettings settings_{true, std::nullopt};
   FaultOrder order_;
 };
@@ -166,6 +167,13 @@ TEST_F(FaultRules, WhatGoesOnElsewhereIsNoIncident) {
   EXPECT_EQ(rule(), "drill_running");
 }
 
+TEST_F(FaultRules, NotAgainRightAfterARuleEndedIt) {
+  order_.drill = "loss";
+  cut({"eu"});
+  aborted_ = "us-west.gw1 ended it: 51 writes have failed";
+  EXPECT_EQ(rule(), "aborted");
+}
+
 TEST_F(FaultRules, ForTenMinutesAtMost) {
   cut({"eu"});
   order_.length = minutes(10);
@@ -227,7 +235,8 @@ TEST(FaultWindow, KnowsDaysAndMidnight) {
 TEST(FaultOrder, IsReadFromJson) {
   const auto order = parse_fault_order(
       R"({"drop_to":["eu"],"drop_from":["eu","us-west"],"for":"10s","drill":"x-1",)"
-      R"("min_margin":1,"delay_to":["eu"],"delay":"200ms","drop_redis":true})");
+      R"("min_margin":1,"delay_to":["eu"],"delay":"200ms","drop_redis":true,)"
+      R"("no_primary_for":"15s","failed_writes":50})");
   ASSERT_TRUE(order.ok()) << order.error().message;
   EXPECT_EQ(order->drop_to, std::vector<std::string>{"eu"});
   EXPECT_EQ(order->drop_from.size(), 2U);
@@ -235,6 +244,8 @@ TEST(FaultOrder, IsReadFromJson) {
   EXPECT_EQ(order->delay, std::chrono::milliseconds(200));
   EXPECT_EQ(order->drill, "x-1");
   EXPECT_EQ(order->min_margin, 1U);
+  EXPECT_EQ(order->abort.no_primary_for, seconds(15));
+  EXPECT_EQ(order->abort.failed_writes, 50U);
   EXPECT_TRUE(order->drop_redis);
 }
 
@@ -250,6 +261,12 @@ TEST(FaultOrder, SaysWhatIsWrong) {
       {R"({"drop":["eu"],"for":"1s"})", "unknown key 'drop'"},
       {R"({"delay_to":["eu"],"for":"1s"})", "belong together"},
       {R"({"drop_redis":true,"for":"1s","min_margin":-1})", "0 or more"},
+      {R"({"drop_redis":true,"for":"1s","failed_writes":-1})",
+       "'failed_writes' must be a whole number, 0 or more"},
+      {R"({"drop_redis":true,"for":"1s","failed_writes":"5"})", "'failed_writes' must be"},
+      {R"({"drop_redis":true,"for":"1s","no_primary_for":5})",
+       "'no_primary_for' must be a duration"},
+      {R"({"drop_redis":true,"for":"1s","no_primary_for":"11m"})", "is at most 600s"},
       {R"({"drop_redis":true,"for":"1s","drill":"two words"})", "must be a word"},
   };
   for (const auto& [body, problem] : cases) {

@@ -89,7 +89,10 @@ TEST(MetricsTest, CountsRequestsByServiceClassAndCode) {
   requests.held_changed(2);
   requests.held_changed(-1);
   requests.fenced();
+  requests.write_failed();
   requests.connections_changed(3);
+  metrics.requests().for_thread(1).write_failed();
+  EXPECT_EQ(metrics.failed_writes(), 2U);
   requests.tunnel_ended(1, TunnelEnd::cut);
   requests.tunnel_ended(1, TunnelEnd::refused);
   requests.tunnel_bytes(1, 7, 90);
@@ -103,8 +106,8 @@ TEST(MetricsTest, CountsRequestsByServiceClassAndCode) {
         "regent_request_seconds_bucket{le=\"10\"} 3\n",
         "regent_request_seconds_bucket{le=\"+Inf\"} 4\n", "regent_request_seconds_count 4\n",
         "regent_request_seconds_sum 99.004\n", "regent_requests_held 1\n",
-        "regent_requests_fenced_total 1\n", "regent_connections 3\n",
-        "regent_tunnels_total{service=\"users\",end=\"cut\"} 1\n",
+        "regent_writes_failed_total 2\n", "regent_requests_fenced_total 1\n",
+        "regent_connections 3\n", "regent_tunnels_total{service=\"users\",end=\"cut\"} 1\n",
         "regent_tunnels_total{service=\"users\",end=\"refused\"} 1\n",
         "regent_tunnel_bytes_total{service=\"users\",to=\"backend\"} 7\n",
         "regent_tunnel_bytes_total{service=\"users\",to=\"client\"} 90\n"}) {

@@ -93,6 +93,12 @@ TEST_F(ProxyForward, OneHopIsTheLimit) {
   EXPECT_TRUE(contains(response.body, R"("error":"no_primary")"));
   EXPECT_EQ(response.header("Regent-Refused"), "");
   EXPECT_EQ(log_.size(), 0U);
+  EXPECT_EQ(world_.east().observer.failed_writes, 1);
+  EXPECT_EQ(world_.west().observer.failed_writes, 0) << "the client did not see its refusal";
+  Client careless = client();
+  careless.send("POST / HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+  EXPECT_EQ(careless.read_response().status, 400U);
+  EXPECT_EQ(world_.east().observer.failed_writes, 1) << "that was the client's own mistake";
 }
 
 TEST_F(ProxyForward, ARefusedWriteWaitsAndIsSentAgain) {
@@ -140,6 +146,10 @@ TEST_F(ProxyForward, ErrorsOfTheServingRegionComeThrough) {
   EXPECT_EQ(response.header("Regent-Region"), "west");
   EXPECT_TRUE(contains(response.body, R"("outcome":"unknown")"));
   EXPECT_EQ(log_.size(), 1U);
+  EXPECT_EQ(world_.west().observer.failed_writes, 1);
+  EXPECT_EQ(world_.east().observer.failed_writes, 0) << "it only brought the answer";
+  EXPECT_EQ(client().get("/").status, 502U);
+  EXPECT_EQ(world_.west().observer.failed_writes, 1) << "a read is no write";
 }
 
 TEST_F(ProxyForward, AnAnswerToTheHopIsWithheldUntilTheBackendGaveIt) {

@@ -25,6 +25,7 @@ struct CountingObserver : RequestObserver {
     last_code = code;
   }
   void held_changed(int delta) override { held += delta; }
+  void write_failed() override { ++failed_writes; }
   void fenced() override { ++fences; }
   void connections_changed(int delta) override {
     if (delta > 0) opened += delta;
@@ -42,6 +43,7 @@ struct CountingObserver : RequestObserver {
   std::atomic<int> done = 0;
   std::atomic<unsigned> last_code = 0;
   std::atomic<int> held = 0;
+  std::atomic<int> failed_writes = 0;
   std::atomic<int> fences = 0;
   std::atomic<int> opened = 0;       // connections, ever
   std::atomic<int> connections = 0;  // open now

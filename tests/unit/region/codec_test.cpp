@@ -61,9 +61,19 @@ class CodecTest : public testing::Test {
             .lease_left = std::chrono::milliseconds(700),
             .draining = true,
             .pause = {.version = 6, .paused = true},
-            .last_reign = {
-                .epoch = Epoch{8}, .handed_over = true, .region = region_id(topology, "us-east")},
+            .last_reign = {.epoch = Epoch{8},
+                           .handed_over = true,
+                           .region = region_id(topology, "us-east")},
             .drill = "loss-1"};
+  }
+
+  static DrillNotice notice() {
+    return {.drill = "loss-1",
+            .running = true,
+            .ended = "eu.gw1 ended it: there was no primary for 5s",
+            .serves_for = std::chrono::milliseconds(700),
+            .failed_writes = 51,
+            .cuts_receiver = true};
   }
 
   std::vector<PeerMessage> one_of_each() const {
@@ -76,7 +86,8 @@ class CodecTest : public testing::Test {
                             std::chrono::milliseconds(20)},
             DrainRequest{Epoch{7}, region_id(topology, "us-west"), std::chrono::seconds(5)},
             Drained{Epoch{7}},
-            HandOver{Epoch{7}, region_id(topology, "us-west")}};
+            HandOver{Epoch{7}, region_id(topology, "us-west")},
+            notice()};
   }
 
   // Every bit of a message that came through shows in the bytes it gives when encoded again.
@@ -127,6 +138,42 @@ TEST_F(CodecTest, HeartbeatKeepsItsFields) {
   EXPECT_EQ(back.lease_left, sent.lease_left);
   EXPECT_EQ(back.pause, sent.pause);
   EXPECT_EQ(back.last_reign, sent.last_reign);
+}
+
+TEST_F(CodecTest, ADrillNoticeKeepsItsFieldsWithinBounds) {
+  const auto arrived = [this](const DrillNotice& sent) {
+    const std::string bytes = codec.encode(sent);
+    return std::get<DrillNotice>(codec.decode(bytes_of(bytes)).value());
+  };
+  DrillNotice sent = notice();
+  DrillNotice back = arrived(sent);
+  EXPECT_EQ(back.drill, sent.drill);
+  EXPECT_EQ(back.running, sent.running);
+  EXPECT_EQ(back.ended, sent.ended);
+  EXPECT_EQ(back.serves_for, sent.serves_for);
+  EXPECT_EQ(back.failed_writes, sent.failed_writes);
+  EXPECT_EQ(back.cuts_receiver, sent.cuts_receiver);
+  sent.drill.assign(5000, 'd');
+  sent.ended.assign(5000, 'e');
+  sent.serves_for = Duration::max();
+  back = arrived(sent);
+  EXPECT_EQ(back.drill.size(), Codec::kMaxTextBytes);
+  EXPECT_EQ(back.ended.size(), Codec::kMaxTextBytes);
+  EXPECT_EQ(back.serves_for, Codec::kLongestLease);
+}
+
+TEST_F(CodecTest, RefusesADrillNoticeOutOfBounds) {
+  // Field 9 of the envelope; in it a lease of 2^63 ns, a name and a reason of 1025 bytes.
+  const std::string long_text = "\x81\x08" + std::string(1025, 'x');
+  const std::pair<std::string, const char*> cases[] = {
+      {std::string("\x4a\x0b\x20\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), "serves"},
+      {"\x4a\x84\x08\x0a" + long_text, "drill_notice.drill"},
+      {"\x4a\x84\x08\x1a" + long_text, "drill_notice.ended"}};
+  for (const auto& [bytes, field] : cases) {
+    const auto decoded = codec.decode(bytes_of(bytes));
+    ASSERT_FALSE(decoded.ok()) << field;
+    EXPECT_NE(decoded.error().message.find(field), std::string::npos) << decoded.error().message;
+  }
 }
 
 TEST_F(CodecTest, APauseCostsAHeartbeatFewBytes) {

@@ -110,6 +110,27 @@ TEST_F(NetworkTest, ACutDropsWhatCrossesItInItsDirection) {
   EXPECT_EQ(last(one), 7U);
 }
 
+TEST_F(NetworkTest, WhatIsSaidOfTheDrillOutlastsWhatTheDrillBreaks) {
+  LinkFaults faults(topology);
+  TestProcess one(topology, east1, certificates, std::nullopt, {}, &faults);
+  const auto two = start(west);
+  ASSERT_TRUE(one.wait_connected(west));
+  ASSERT_TRUE(two->wait_connected(east1));
+  const RegionId region = test::region_id(topology, "us-west");
+  const Instant until = boot_now() + std::chrono::minutes(1);
+  faults.cut_to(region, until);
+  faults.cut_from(region, until);
+  faults.delay_to(region, std::chrono::minutes(1), until);
+  one.network.send(west, Drained{Epoch{1}});
+  one.network.send(west, DrillNotice{.drill = "loss"});
+  ASSERT_TRUE(two->wait_messages(1));
+  EXPECT_EQ(std::get<DrillNotice>(two->messages().back().second).drill, "loss");
+  two->network.send(east1, Drained{Epoch{1}});
+  two->network.send(east1, DrillNotice{.drill = "loss", .ended = "why"});
+  ASSERT_TRUE(one.wait_messages(1));
+  EXPECT_EQ(std::get<DrillNotice>(one.messages().back().second).ended, "why");
+}
+
 TEST_F(NetworkTest, FaultsEndAtTheirInstant) {
   LinkFaults faults(topology);
   const RegionId region = test::region_id(topology, "us-west");
