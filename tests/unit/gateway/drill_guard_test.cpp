@@ -156,7 +156,7 @@ TEST_F(DrillGuardTest, NoPrimaryCountsFromTheOrderThatFirstSaidSo) {
   order("eu", drill({seconds(5), {}}));
   EXPECT_EQ(running(), 3);
   pass(seconds(2));
-  EXPECT_EQ(running(), 0) << "the next order of the drill does not count anew";
+  EXPECT_EQ(end("eu"), "there was no primary for 5s") << "the next order does not count anew";
 }
 
 TEST_F(DrillGuardTest, OneGatewayAloneHearsOfThePrimary) {
@@ -217,6 +217,24 @@ TEST_F(DrillGuardTest, AGatewayThatWasStartedAgainCountsOn) {
   EXPECT_EQ(end("eu"), "51 writes have failed");
 }
 
+TEST_F(DrillGuardTest, ADrillOfTheSameNameCountsAnew) {
+  order("eu", drill({{}, 50}));
+  pass(seconds(1));
+  at("us-west").status.failed_writes += 40;
+  pass(seconds(1));
+  at("eu").faults->end("the operator ended them");
+  pass(DrillGuard::kPatience + seconds(1));
+  at("us-west").status.failed_writes += 40;
+  pass(seconds(1));
+  order("eu", drill({{}, 50}));
+  pass(seconds(1));
+  at("us-west").status.failed_writes += 15;
+  at("eu").status.failed_writes += 15;
+  pass(seconds(1));
+  EXPECT_TRUE(runs("eu"));
+  EXPECT_EQ(at("eu").faults->status().failed_writes, 30U);
+}
+
 TEST_F(DrillGuardTest, WhoIsCutOffByItRefusesWritesRightly) {
   const FaultOrder given = drill({{}, 50});
   announce(given);
@@ -270,7 +288,12 @@ TEST_F(DrillGuardTest, FaultsOfNoDrillAreNobodyElsesMatter) {
   pass(seconds(1));
   EXPECT_EQ(end("eu"), "1 writes have failed") << "its conditions hold here all the same";
   EXPECT_TRUE(runs("us-west"));
-  EXPECT_EQ(order("eu", cut(drill({}, kNoDrill), {"us-east"})).outcome, FaultReply::Kind::done);
+  for (const auto& [to, notice] : at("eu").faults->notices(now_)) EXPECT_EQ(notice.ended, "");
+  at("us-west").faults->heard(GatewayId{0}, {.drill = kNoDrill, .ended = "eu.gw1 ended it"}, now_);
+  for (const char* region : {"eu", "us-west"}) {
+    const FaultReply reply = order(region, cut(drill({}, kNoDrill), {"us-east"}));
+    EXPECT_EQ(reply.outcome, FaultReply::Kind::done) << region << ": " << reply.message;
+  }
 }
 
 TEST_F(DrillGuardTest, WhatAnOperatorEndsIsEndedThereAlone) {
@@ -292,6 +315,10 @@ TEST_F(DrillGuardTest, AnAbortedDrillIsNotLetInAgainForAWhile) {
     EXPECT_EQ(reply.rule, "aborted") << region;
     EXPECT_THAT(reply.message, HasSubstr("51 writes have failed"));
   }
+  at("eu").silent = true;
+  pass(DrillGuard::kPatience + seconds(1));
+  EXPECT_EQ(order("eu", drill({})).rule, "aborted") << "it knows that by itself";
+  at("eu").silent = false;
   EXPECT_EQ(order("eu", drill({}, "another")).outcome, FaultReply::Kind::done);
   at("eu").faults->end("the operator ended them");
   pass(DrillGuard::kTellsEnd + DrillGuard::kPatience);
