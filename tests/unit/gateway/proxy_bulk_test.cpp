@@ -96,7 +96,7 @@ TEST_F(ProxyBulk, AClientThatLeavesInTheMiddleEndsTheBackendsConnection) {
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 64000000\r\n\r\n");
     peer.send_until_stalled(std::string(64'000'000, 'x'));
     peer.read_to_end();
-    ended = true;
+    ended = peer.ended();
   });
   Client client = world_.east().client();
   client.send(ask(64'000'000));

@@ -113,6 +113,7 @@ bool Peer::fill() {
   char buffer[65536];
   const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
   error_ = got < 0 ? errno : 0;
+  ended_ = got <= 0;
   if (got <= 0) return false;
   in_.append(buffer, static_cast<std::size_t>(got));
   return true;
@@ -154,7 +155,7 @@ std::string Peer::read_chunks() {
 std::string Peer::read_to_end() {
   while (fill()) {
   }
-  return std::exchange(in_, {});
+  return std::exchange(in_, {}) + (ended_ ? "" : "<no end>");
 }
 
 std::string Peer::read_message() {
@@ -167,7 +168,7 @@ std::string Peer::read_message() {
 }
 
 bool Peer::at_end() {
-  return in_.empty() && !fill();
+  return in_.empty() && !fill() && ended_;
 }
 
 std::string Response::header(const std::string& name) const {

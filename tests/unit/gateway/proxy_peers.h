@@ -18,7 +18,8 @@ class Peer {
  public:
   explicit Peer(int fd) : fd_(fd) {}
   ~Peer();
-  Peer(Peer&& other) noexcept : fd_(std::exchange(other.fd_, -1)), in_(std::move(other.in_)) {}
+  Peer(Peer&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), ended_(other.ended_), in_(std::move(other.in_)) {}
   Peer& operator=(Peer&&) = delete;
 
   bool send(const std::string& data);
@@ -28,13 +29,14 @@ class Peer {
   std::string read_head();
   std::string read(std::size_t count);  // less at the end of the connection
   std::string read_chunks();            // the data of a chunked body
-  std::string read_to_end();
+  std::string read_to_end();            // and "<no end>" when none comes in time
   // A head and the body it announces.
   std::string read_message();
-  bool at_end();  // waits for the next byte or the end
+  bool at_end();  // waits for the next byte or the end; false as well when neither comes
   void reset();   // closes with RST
   void close();
   void half_close();
+  bool ended() const { return ended_; }  // as the last read found
   int error() const { return error_; }  // errno of the last read that failed; 0: the stream's end
   std::uint16_t local_port() const;
   int descriptor() const { return fd_; }
@@ -42,6 +44,7 @@ class Peer {
  private:
   bool fill();
   int fd_;
+  bool ended_ = false;
   int error_ = 0;
   std::string in_;
 };
