@@ -7,7 +7,6 @@
 namespace regent {
 namespace {
 
-constexpr std::size_t kPriorityBytes = 5;  // RFC 9113, 6.3
 constexpr const char* kEmptyData = "empty DATA frames";
 
 std::string_view text_of(const std::uint8_t* data, std::size_t size) {
@@ -136,11 +135,9 @@ int Http2Session::frame_begins(const nghttp2_frame_hd& frame) {
     case NGHTTP2_WINDOW_UPDATE:
       return count(Kind::window_update, "WINDOW_UPDATE frames");
     case NGHTTP2_PRIORITY:
-      // nghttp2 looks at none of them, since we have said that they mean nothing here.
+      // nghttp2 looks at their size only, since we have said that they mean nothing here.
       if (frame.stream_id == 0) {
         nghttp2_session_terminate_session(frames_.get(), NGHTTP2_PROTOCOL_ERROR);
-      } else if (frame.length != kPriorityBytes) {
-        nghttp2_session_terminate_session(frames_.get(), NGHTTP2_FRAME_SIZE_ERROR);
       }
       return count(Kind::priority, "PRIORITY frames");
     default:
