@@ -118,13 +118,29 @@ TEST_F(MemberTest, ARegionWithoutBackendsDoesNotStand) {
   EXPECT_TRUE(world_.await(2s, [&] { return world_.holds(west_); }));
 }
 
-TEST_F(MemberTest, ARoundOfAGatewayThatSpeaksForAnotherRegionIsIgnored) {
-  RoundMessage round;
-  round.question.region = world_.region("east");
-  round.question.round = RoundId{1};
-  Outbox out;
-  world_.member(east_).from_gateway(west_, 9, round, world_.now(), out);
-  EXPECT_TRUE(out.to_nodes.empty());
+TEST_F(MemberTest, ARoundIsPassedOnForTheAskersOwnRegionAndUnderOurTopology) {
+  std::uint64_t number = 0;
+  const auto passed_on = [&](const std::string& region, const std::string& quorum_hash) {
+    RoundMessage round;
+    round.question.region = world_.region(region);
+    round.question.round = RoundId{++number};
+    round.quorum_hash = quorum_hash;
+    Outbox out;
+    world_.member(east_).from_gateway(west_, 9, round, world_.now(), out);
+    return out.to_nodes.size();
+  };
+  EXPECT_EQ(passed_on("west", world_.quorum_hash()), 1U);
+  EXPECT_EQ(passed_on("east", world_.quorum_hash()), 0U) << "it speaks for another region";
+  EXPECT_EQ(passed_on("west", "another"), 0U);
+}
+
+TEST_F(MemberTest, AnswersUnderAnotherTopologyDoNotCount) {
+  world_.nodes_hash = "another";
+  EXPECT_TRUE(world_.await(2s, [&] { return !world_.holds(east_) && !world_.holds(sibling_); }));
+  EXPECT_FALSE(world_.member(east_).node_matches(NodeId{0}));
+  world_.nodes_hash.reset();
+  EXPECT_TRUE(world_.await(10s, [&] { return world_.holds(east_); }));
+  EXPECT_TRUE(world_.member(east_).node_matches(NodeId{0}));
 }
 
 }  // namespace

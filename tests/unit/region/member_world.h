@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <set>
 
@@ -48,6 +49,7 @@ class World {
   RegionId region(const std::string& name) const { return test::region_id(topology_, name); }
   Member& member(GatewayId id) { return *members_[id.value]; }
   Instant now() const { return now_; }
+  const std::string& quorum_hash() const { return topology_.quorum_hash; }
   void cut(RegionId region) { cut_.insert(region); }
   void heal() { cut_.clear(); }
   void kill(GatewayId id) { members_[id.value].reset(); }
@@ -109,6 +111,7 @@ class World {
     carry(at, out);
   }
 
+  std::optional<std::string> nodes_hash;  // of another topology that all nodes run under
   std::optional<SwitchoverReply> outcome;
   std::map<GatewayId, PauseRecord> disks;  // what each gateway wanted to be kept
   std::int64_t writes_in_flight = 0;       // at every gateway
@@ -147,7 +150,7 @@ class World {
       const Question& question = std::get<RoundMessage>(message).question;
       SignedAnswer answer;
       answer.answer = voters_[node.value].decide(question, now_).answer;
-      answer.quorum_hash = topology_.quorum_hash;
+      answer.quorum_hash = nodes_hash.value_or(topology_.quorum_hash);
       const TallyMessage reply{question.round, {answer}};
       later([this, from, node, reply] {
         if (!members_[from.value]) return;
