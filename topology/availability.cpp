@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
+#include <optional>
 
 #include "topology/electorate.h"
-#include "topology/link_chances.h"
+#include "topology/link_samples.h"
 #include "topology/parse.h"
+#include "topology/plain_samples.h"
 #include "topology/region_chances.h"
 
 namespace regent {
@@ -30,12 +33,18 @@ double parse_share(std::string_view text) {
   return value > 1 ? -1 : value;
 }
 
-// P(enough weight is up, and somebody may lead) when every region hears every other.
-double with_perfect_links(const std::vector<RegionChances>& regions, std::uint64_t needed,
-                          bool& known) {
-  // Apart: the sums with nobody who may lead so far, and with somebody.
+// How often a sum is added to before sums are kept in a table, and how large that is.
+constexpr std::size_t kMaxSumSteps = 10'000'000;
+constexpr std::uint64_t kTableSums = 50'000;
+
+// The probability that too little weight is up, or nobody may lead, when every region hears every
+// other. From lists of all sums: apart those with nobody who may lead so far, and with somebody.
+// nullopt: more than kMaxSumSteps.
+std::optional<double> lost_by_lists(const std::vector<RegionChances>& regions,
+                                    std::uint64_t needed) {
   std::vector<WeightSums::Term> none{{0, 1.0}};
   std::vector<WeightSums::Term> some;
+  std::size_t steps = kMaxSumSteps;
   for (const RegionChances& region : regions) {
     std::vector<WeightSums::Term> next_none;
     std::vector<WeightSums::Term> next_some;
@@ -43,15 +52,75 @@ double with_perfect_links(const std::vector<RegionChances>& regions, std::uint64
       add_shifted(next_some, some, state.weight, state.probability, needed);
       add_shifted(state.leads ? next_some : next_none, none, state.weight, state.probability,
                   needed);
+      const std::size_t taken = next_none.size() + next_some.size();
+      if (taken > steps) return std::nullopt;
+      steps -= taken;
     }
     none = std::move(next_none);
     some = std::move(next_some);
-    if (none.size() + some.size() > WeightSums::kMaxTerms) {
-      known = false;
-      return 0;
-    }
   }
-  return !some.empty() && some.back().weight >= needed ? some.back().probability : 0;
+  double lost = 0;
+  for (const WeightSums::Term& term : none) lost += term.probability;
+  for (const WeightSums::Term& term : some) lost += term.weight < needed ? term.probability : 0;
+  return lost;
+}
+
+// The same from tables, with weights rounded down to multiples of `unit`. `needed`: in units.
+double lost_by_tables(const std::vector<RegionChances>& regions, std::uint64_t needed,
+                      std::uint64_t unit) {
+  using Table = std::vector<double>;  // by sum; the last one: enough
+  const auto add = [needed](Table& to, const Table& from, const RegionState& state,
+                            std::uint64_t weight) {
+    const std::uint64_t shift = std::min(weight, needed);
+    for (std::size_t i = 0; i + shift < needed; ++i) to[i + shift] += state.probability * from[i];
+    for (std::size_t i = needed - shift; i <= needed; ++i)
+      to[needed] += state.probability * from[i];
+  };
+  Table none(needed + 1, 0.0);
+  Table some(needed + 1, 0.0);
+  none[0] = 1;
+  for (const RegionChances& region : regions) {
+    Table next_none(needed + 1, 0.0);
+    Table next_some(needed + 1, 0.0);
+    for (const RegionState& state : region) {
+      add(next_some, some, state, state.weight / unit);
+      add(state.leads ? next_some : next_none, none, state, state.weight / unit);
+    }
+    none = std::move(next_none);
+    some = std::move(next_some);
+  }
+  return std::accumulate(none.begin(), none.end(), 0.0) +
+         std::accumulate(some.begin(), some.end() - 1, 0.0);
+}
+
+// Where neither goes, between two bounds that come from rounding.
+ShareBounds lost_votes(const std::vector<RegionChances>& regions, std::uint64_t needed) {
+  if (const auto lost = lost_by_lists(regions, needed)) return {*lost, *lost};
+  std::uint64_t total = 0;
+  for (const RegionChances& region : regions) {
+    std::uint64_t most = 0;
+    for (const RegionState& state : region) most = std::max(most, state.weight);
+    total += most;
+  }
+  const std::uint64_t unit = total / kTableSums + 1;
+  const double most = lost_by_tables(regions, (needed + unit - 1) / unit, unit);
+  if (unit == 1) return {most, most};
+  // A rounded sum lacks at most one unit less one for each region.
+  const std::uint64_t lacking = std::min(needed, regions.size() * (unit - 1));
+  return {lost_by_tables(regions, (needed - lacking) / unit, unit), most};
+}
+
+bool links_fail(const Failures& failures) {
+  return std::ranges::any_of(failures.of_link, [](const std::vector<double>& row) {
+    return std::ranges::any_of(row, [](double share) { return share > 0; });
+  });
+}
+
+// Few enough to go through them again and again.
+bool few_states(const std::vector<RegionChances>& regions) {
+  constexpr std::size_t kFewStates = 4096;
+  return std::ranges::all_of(
+      regions, [](const RegionChances& region) { return region.size() <= kFewStates; });
 }
 
 }  // namespace
@@ -96,12 +165,22 @@ Status Failures::set(const Topology& topology, std::string_view word) {
   }
   const auto second = topology.find_region(rest);
   if (!second || second == first) {
-    return wrong(word, "a link is between two regions: there is no other '" + std::string(rest) +
-                           "'");
+    return wrong(word,
+                 "a link is between two regions: there is no other '" + std::string(rest) + "'");
   }
   of_link[first->value][second->value] = share;
   of_link[second->value][first->value] = share;
   return Done{};
+}
+
+void Unavailability::narrow(double from, double middle, double to) {
+  from = std::clamp(from, least, most);
+  to = std::clamp(to, least, most);
+  if (to - from >= most - least) return;
+  method = Method::sampling;
+  likely_least = from;
+  likely_most = to;
+  guess = std::clamp(middle, from, to);
 }
 
 Topology as_majority(const Topology& topology) {
@@ -114,24 +193,33 @@ Topology as_majority(const Topology& topology) {
 }
 
 Unavailability unavailability_of(const Topology& topology, const Failures& failures) {
+  Unavailability out;
+  const auto all_drawn = [&] {
+    const SampledShare sampled = sampled_unavailability(topology, failures);
+    out.narrow(sampled.bounds.least, sampled.guess, sampled.bounds.most);
+    return out;
+  };
   const std::optional<std::vector<RegionChances>> regions = region_chances(topology, failures);
-  if (!regions) return {0, 1};
+  if (!regions) return all_drawn();
   const std::uint64_t needed = Turnout(topology).tree().needed;
-  bool known = true;
-  const double perfect = with_perfect_links(*regions, needed, known);
-  const auto without = [](double with) { return std::clamp(1 - with, 0.0, 1.0); };
-  const bool links_fail =
-      std::any_of(failures.of_link.begin(), failures.of_link.end(), [](const auto& row) {
-        return std::any_of(row.begin(), row.end(), [](double share) { return share > 0; });
-      });
-  if (known && !links_fail) return {without(perfect), without(perfect)};
-  if (const auto exact = primary_over_links(*regions, needed, failures.of_link)) {
-    return {without(*exact), without(*exact)};
+  const ShareBounds lost = lost_votes(*regions, needed);
+  ShareBounds cut;
+  if (links_fail(failures)) {
+    out.least = lost.least;
+    if (!few_states(*regions)) return all_drawn();
+    cut = cut_share(*regions, needed, failures.of_link, lost.least);
   }
-  const LinkBounds bounds = bounds_over_links(*regions, needed, failures.of_link);
-  const double least = known ? without(perfect) : bounds.lost;
-  const double most = known ? least + bounds.cut : bounds.lost + bounds.unsure + bounds.cut;
-  return {least, std::min(1.0, most)};
+  out.least = lost.least + cut.least;
+  out.most = std::min(1.0, lost.most + cut.most);
+  out.guess = out.most;
+  if (out.most - out.least <= kRounding * out.most) {
+    out.method = Unavailability::Method::exact;
+  } else if (out.most - out.least > kCloseBounds * out.most && links_fail(failures)) {
+    const SampledShare sampled = sampled_cut_share(*regions, needed, failures.of_link);
+    out.narrow(lost.least + sampled.bounds.least, lost.most + sampled.guess,
+               lost.most + sampled.bounds.most);
+  }
+  return out;
 }
 
 }  // namespace regent

@@ -34,18 +34,31 @@ struct Failures {
 
 inline constexpr double kMinutesPerYear = 365.25 * 24 * 60;
 
-// The share of the time without a primary, between two bounds that are equal when it is exact.
+// The share of the time without a primary.
 struct Unavailability {
-  double least = 0;
+  enum class Method : std::uint8_t {
+    exact,     // but for rounding: the bounds differ by no more than kRounding of them
+    bounds,    // they differ by more, and samples would not say more
+    sampling,  // they differ by more, and samples by less
+  };
+  Method method = Method::bounds;
+  double least = 0;  // these bounds are certain, whatever the method
   double most = 1;
-  bool exact() const { return least == most; }
-};
+  double guess = 1;         // the best one
+  double likely_least = 0;  // by sampling: in 99 of 100 cases it is between these
+  double likely_most = 1;
 
-// Exact for any tree when links do not fail. Otherwise exact by going through all states of the
-// regions, and for each through what links can leave the candidates with, one link at a time; where
-// that would take more than kMaxLinkSteps, between what perfect links give and that plus a bound of
-// what links can take away (LinkBounds), which differ little as long as links seldom fail.
-inline constexpr std::size_t kMaxLinkSteps = 20'000'000;
+  bool exact() const { return method == Method::exact; }
+  // Takes what samples say, as far as that is narrower.
+  void narrow(double from, double middle, double to);
+};
+inline constexpr double kRounding = 1e-9;
+inline constexpr double kCloseBounds = 1e-4;
+
+// Exact for any tree when links do not fail, as long as the weights do not have too many sums;
+// where links do, too, as long as what they leave can be gone through (link_search.h): trees of
+// regions, and votes of 9 x 9 equal nodes at shares as they are usual. Beyond, between bounds, and
+// where these are further apart than kCloseBounds of them, by samples as well.
 Unavailability unavailability_of(const Topology& topology, const Failures& failures);
 
 // The same nodes under a plain majority, to compare with.

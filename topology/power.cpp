@@ -3,6 +3,7 @@
 #include "topology/analysis.h"
 #include "topology/electorate.h"
 #include "topology/parse.h"
+#include "topology/sampling.h"
 #include "topology/weight_sums.h"
 
 namespace regent {
@@ -30,6 +31,68 @@ bool add_power(const Explanation& group, double reach, std::vector<double>& powe
   return true;
 }
 
+// One draw of all votes: who won each child of each group, and so who swings.
+class VoteDraw {
+ public:
+  VoteDraw(const Explanation& tree, std::vector<double>& swings) : tree_(tree), swings_(swings) {}
+
+  void take(Random& random) {
+    won_.clear();
+    won(tree_, random);
+    std::size_t next = 0;
+    count(tree_, true, next);
+  }
+
+ private:
+  // Into won_: the item, then all below it.
+  bool won(const Explanation& item, Random& random) {
+    const std::size_t place = won_.size();
+    won_.push_back(false);
+    bool is_won = false;
+    if (item.leaf != kNoNode) {
+      is_won = happens(0.5, random);
+    } else {
+      std::uint64_t weight = 0;
+      for (const Explanation& child : item.children) {
+        weight += won(child, random) ? child.own_weight : 0;
+      }
+      is_won = weight >= item.needed;
+    }
+    won_[place] = is_won;
+    return is_won;
+  }
+
+  // `decides`: the item decides the whole vote.
+  void count(const Explanation& item, bool decides, std::size_t& next) {
+    const std::size_t place = next++;
+    if (item.leaf != kNoNode) {
+      swings_[item.leaf.value] += decides ? 1 : 0;
+      return;
+    }
+    std::uint64_t weight = 0;
+    std::size_t at = place + 1;
+    for (const Explanation& child : item.children) {
+      weight += won_[at] ? child.own_weight : 0;
+      at += size_of(child);
+    }
+    for (const Explanation& child : item.children) {
+      const std::uint64_t others = weight - (won_[next] ? child.own_weight : 0);
+      const bool swings = others < item.needed && others + child.own_weight >= item.needed;
+      count(child, decides && swings, next);
+    }
+  }
+
+  static std::size_t size_of(const Explanation& item) {
+    std::size_t size = 1;
+    for (const Explanation& child : item.children) size += size_of(child);
+    return size;
+  }
+
+  const Explanation& tree_;
+  std::vector<double>& swings_;  // by NodeId
+  std::vector<bool> won_;        // in tree order
+};
+
 void fill(std::vector<Voice>& voices, const std::vector<double>& power) {
   double sum = 0;
   for (std::size_t i = 0; i < voices.size(); ++i) sum += power[i];
@@ -47,6 +110,15 @@ std::optional<std::vector<double>> leaf_power(const Explanation& tree, std::size
   return power;
 }
 
+std::vector<double> sampled_leaf_power(const Explanation& tree, std::size_t nodes) {
+  std::vector<double> swings(nodes, 0.0);
+  VoteDraw draw(tree, swings);
+  Random random;
+  for (std::size_t i = 0; i < kPowerDraws; ++i) draw.take(random);
+  for (double& count : swings) count /= static_cast<double>(kPowerDraws);
+  return swings;
+}
+
 Power power_of(const Topology& topology) {
   Power out;
   const Turnout all(topology);
@@ -61,9 +133,9 @@ Power power_of(const Topology& topology) {
   const auto of_regions = leaf_power(regions, topology.regions.size() + 1);
   const auto of_nodes = leaf_power(all.tree(), topology.nodes.size());
   out.exact = of_regions && of_nodes;
-  if (!out.exact) return out;
-  fill(out.regions, *of_regions);
-  fill(out.nodes, *of_nodes);
+  fill(out.regions,
+       of_regions ? *of_regions : sampled_leaf_power(regions, topology.regions.size() + 1));
+  fill(out.nodes, of_nodes ? *of_nodes : sampled_leaf_power(all.tree(), topology.nodes.size()));
   return out;
 }
 

@@ -18,20 +18,23 @@
 namespace regent {
 
 struct Voice {
-  std::string name;           // "eu", "eu/n1"
-  std::uint64_t weight = 0;   // in its own group; in the flat kinds a region's nodes together
-  double power = 0;           // of all sets of the other voters, the share that it swings
-  double index = 0;           // of the power of all voters of its kind
+  std::string name;          // "eu", "eu/n1"
+  std::uint64_t weight = 0;  // in its own group; in the flat kinds a region's nodes together
+  double power = 0;          // of all sets of the other voters, the share that it swings
+  double index = 0;          // of the power of all voters of its kind
 };
 
 struct Power {
   std::vector<Voice> regions;  // by RegionId; each region votes as one
   std::vector<Voice> nodes;    // by NodeId
-  bool exact = true;           // false: too many different sums, all power is 0
+  bool exact = true;           // false: too many different sums; from kPowerDraws draws
 };
+inline constexpr std::size_t kPowerDraws = 20'000;  // so that power is right to 0.01 or so
 Power power_of(const Topology& topology);
 
 // The power of each leaf of a tree, by NodeId, up to the limit `nodes`. nullopt: too many sums.
 std::optional<std::vector<double>> leaf_power(const Explanation& tree, std::size_t nodes);
+// The same from draws of all votes.
+std::vector<double> sampled_leaf_power(const Explanation& tree, std::size_t nodes);
 
 }  // namespace regent

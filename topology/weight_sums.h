@@ -14,7 +14,7 @@ namespace regent {
 // RAND RM-3158, 1962. All weights of `cap` and more are one: whoever asks needs no more than that.
 class WeightSums {
  public:
-  static constexpr std::size_t kMaxTerms = 2'000'000;
+  static constexpr std::size_t kMaxTerms = 500'000;
   struct Term {
     std::uint64_t weight = 0;
     double probability = 0;

@@ -32,13 +32,20 @@ std::string up_text(double down) {
   return text;
 }
 
+std::string between(double least, double most) {
+  return "between " + minutes(least) + " and " + minutes(most);
+}
+
 std::string unavailability_text(const Unavailability& down) {
-  if (minutes(down.least) == minutes(down.most)) {
-    return column(up_text(down.most), 16) + minutes(down.most) +
-           " minutes a year without a primary";
+  const std::string up = column(up_text(down.guess), 16);
+  if (down.method == Unavailability::Method::sampling) {
+    return up + "about " + minutes(down.guess) + " minutes a year without a primary (sampled; " +
+           between(down.likely_least, down.likely_most) + " with 99 % confidence, " +
+           between(down.least, down.most) + " for certain)";
   }
-  return column(up_text(down.most), 16) + "between " + minutes(down.least) + " and " +
-         minutes(down.most) + " minutes a year without a primary (bounds)";
+  const bool same = minutes(down.least) == minutes(down.most);
+  return up + (same ? minutes(down.most) : between(down.least, down.most)) +
+         " minutes a year without a primary" + (down.exact() ? "" : " (bounds)");
 }
 
 std::string seconds(Duration duration) {

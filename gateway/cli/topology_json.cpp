@@ -92,19 +92,28 @@ Array::Ptr voices_json(const std::vector<Voice>& voices) {
 
 Object::Ptr power_json(const Power& power) {
   Object::Ptr out = new_object();
+  out->set("method", power.exact ? "exact" : "sampling");
   out->set("exact", power.exact);
   out->set("regions", voices_json(power.regions));
   out->set("nodes", voices_json(power.nodes));
   return out;
 }
 
-// Shares of the time without a primary, and the minutes of a year that the larger one is.
+// Shares of the time without a primary, and the minutes of a year that the best guess is.
 Object::Ptr unavailability_json(const Unavailability& down) {
+  using Method = Unavailability::Method;
   Object::Ptr out = new_object();
+  out->set("method", down.method == Method::exact    ? "exact"
+                     : down.method == Method::bounds ? "bounds"
+                                                     : "sampling");
   out->set("exact", down.exact());
   out->set("least", down.least);
   out->set("most", down.most);
-  out->set("minutes_per_year", down.most * kMinutesPerYear);
+  if (down.method == Method::sampling) {
+    out->set("likely_least", down.likely_least);
+    out->set("likely_most", down.likely_most);
+  }
+  out->set("minutes_per_year", down.guess * kMinutesPerYear);
   return out;
 }
 

@@ -50,8 +50,8 @@ void add_tree(const CheckReport& report, const Explanation& item, std::uint64_t 
   std::string line = column("  " + item.name, kNameWidth + 23);
   if (depth > 0) {
     std::string voice;
-    if (power.exact && item.leaf != kNoNode) voice = percent(power.nodes[item.leaf.value].index);
-    if (power.exact && depth == 1 && hierarchical) {
+    if (item.leaf != kNoNode) voice = percent(power.nodes[item.leaf.value].index);
+    if (depth == 1 && hierarchical) {
       voice = percent(power.regions[report.topology().find_region(item.name)->value].index);
     }
     line = voter_line(std::string(2 * depth, ' ') + item.name, item.own_weight, of, voice);
@@ -74,8 +74,7 @@ std::string regions_text(const CheckReport& report) {
   std::string out = "Regions, their nodes together\n";
   for (const Voice& voice : report.power.regions) {
     out += voter_line(voice.name, voice.weight, total,
-                      report.power.exact ? percent(voice.index) : "") +
-           "\n";
+                      percent(voice.index)) + "\n";
   }
   return out;
 }
@@ -187,7 +186,9 @@ CheckReport::CheckReport(const LoadedTopology& file, const Failures& assumed,
       power(power_of(file.topology)),
       failures(assumed),
       unavailability(unavailability_of(file.topology, failures)),
-      as_plain_majority(unavailability_of(as_majority(file.topology), failures)),
+      as_plain_majority(file.topology.kind == QuorumKind::majority
+                            ? unavailability
+                            : unavailability_of(as_majority(file.topology), failures)),
       round_trips_given(trips.given),
       timing(timing_advice(file.topology, trips)) {}
 
@@ -237,7 +238,10 @@ std::string check_text(const CheckReport& report) {
   const Turnout all(topology);
   add_tree(report, all.tree(), 0, 0, out);
   if (topology.kind != QuorumKind::hierarchical) out += "\n" + regions_text(report);
-  if (!report.power.exact) out += "  power is not shown: the weights have too many sums\n";
+  if (!report.power.exact) {
+    out += "  Power is from " + std::to_string(kPowerDraws) +
+           " draws: the weights have too many sums to add them up.\n";
+  }
   for (const std::string& part :
        {order_text(topology), survival_text(report), smallest_text(report), flaws_text(report),
         availability_text(report), timing_text(report), warnings_text(report)}) {

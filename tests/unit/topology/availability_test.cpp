@@ -4,8 +4,9 @@
 
 #include "tests/unit/topology/small_topologies.h"
 #include "topology/electorate.h"
-#include "topology/link_chances.h"
+#include "topology/link_samples.h"
 #include "topology/load.h"
+#include "topology/plain_samples.h"
 
 namespace regent {
 namespace {
@@ -38,11 +39,23 @@ class Oracle {
   }
 
   double unavailability() {
+    std::vector<std::size_t> failing;  // the others are always up
+    std::size_t always = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (parts_[i] > 0) {
+        failing.push_back(i);
+      } else {
+        always |= std::size_t{1} << i;
+      }
+    }
     double out = 0;
-    for (std::size_t up = 0; up < std::size_t{1} << parts_.size(); ++up) {
+    for (std::size_t set = 0; set < std::size_t{1} << failing.size(); ++set) {
+      std::size_t up = always;
       double probability = 1;
-      for (std::size_t i = 0; i < parts_.size() && probability > 0; ++i) {
-        probability *= (up >> i & 1) != 0 ? 1 - parts_[i] : parts_[i];
+      for (std::size_t k = 0; k < failing.size(); ++k) {
+        const bool is_up = (set >> k & 1) != 0;
+        probability *= is_up ? 1 - parts_[failing[k]] : parts_[failing[k]];
+        up |= is_up ? std::size_t{1} << failing[k] : 0;
       }
       if (probability > 0 && !somebody_leads(up)) out += probability;
     }
@@ -96,12 +109,12 @@ TEST(Availability, AgreesWithBruteForceOnSmallTopologies) {
     // What stands in for it in larger cases bounds it.
     const auto chances = region_chances(topology, failures);
     const std::uint64_t needed = Turnout(topology).tree().needed;
-    const LinkBounds bounds = bounds_over_links(*chances, needed, failures.of_link);
-    EXPECT_LE(bounds.lost, truth + 1e-12);
-    EXPECT_GE(bounds.lost + bounds.unsure + bounds.cut, truth - 1e-12);
     Failures perfect = failures;
     for (std::vector<double>& row : perfect.of_link) row.assign(row.size(), 0);
-    EXPECT_LE(unavailability_of(topology, perfect).least, truth + 1e-12);
+    const double lost = unavailability_of(topology, perfect).least;
+    EXPECT_LE(lost, truth + 1e-12);
+    const LinkBound bound(*chances, needed, failures.of_link, LinkBound::Judges::all);
+    EXPECT_GE(lost + bound.all(), truth - 1e-12);
     return !testing::Test::HasFailure();
   });
   EXPECT_GT(tried, 100U);
@@ -127,14 +140,21 @@ std::string square(std::size_t side, const std::string& kind) {
   return yaml;
 }
 
-// So many regions that what a candidate has gathered by one link is added to by several more.
-TEST(Availability, AgreesWithBruteForceOverTheLinksOfFiveRegions) {
-  for (const auto& weights : {std::vector{1, 1, 1, 1, 1}, {5, 3, 2, 2, 1}, {4, 4, 3, 1, 1}}) {
+// So many regions that what a candidate has gathered by one link is added to by several more; and
+// weights of which what can still come is more than all that is needed.
+TEST(Availability, AgreesWithBruteForceOverTheLinksOfFourAndFiveRegions) {
+  for (const auto& weights : {std::vector{1, 1, 1, 1, 1},
+                              {5, 3, 2, 2, 1},
+                              {4, 4, 3, 1, 1},
+                              {7, 4, 8, 7},
+                              {9, 5, 9, 2},
+                              {1, 6, 8, 9, 6},
+                              {5, 1, 1, 9, 7}}) {
     std::string yaml = "cluster: c\nregions:\n";
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const std::string name(1, static_cast<char>('a' + i));
-      yaml += "  " + name + ": { weight: " + std::to_string(weights[i]) + ", gateways: { g: " +
-              name + "0 }, nodes: { n1: " + name + "1 } }\n";
+      yaml += "  " + name + ": { weight: " + std::to_string(weights[i]) +
+              ", gateways: { g: " + name + "0 }, nodes: { n1: " + name + "1 } }\n";
     }
     const Topology topology = parsed(yaml);
     Failures failures = uneven(topology);
@@ -188,31 +208,140 @@ std::string uneven_square(std::size_t side) {
   return yaml;
 }
 
-TEST(Availability, HasNarrowBoundsBeyondTheExactSearch) {
-  const Topology equal = parsed(square(9, "majority"));
-  const Unavailability rare =
-      unavailability_of(equal, Failures::everywhere(equal, .001, .01, .001));
-  EXPECT_FALSE(rare.exact());
-  EXPECT_NEAR(rare.most, rare.least, 1e-9);
-  const Unavailability often = unavailability_of(equal, Failures::everywhere(equal, .1, .2, .01));
-  EXPECT_GT(often.least, 0.01);
-  EXPECT_LT(often.most, often.least * 1.01);
+// Regions that can change places are taken together, also where only some can.
+TEST(Availability, AgreesWithBruteForceWhereLinksAreAlike) {
+  const Topology topology = parsed(square(4, "majority"));
+  Failures failures = Failures::everywhere(topology, 0, 0.2, 0.3);
+  for (std::size_t i = 0; i < topology.nodes.size(); ++i) failures.of_node[i] = i % 4 < 2 ? 0.2 : 0;
+  for (const double last : {0.3, 0.1}) {
+    failures.of_link[3][2] = failures.of_link[2][3] = last;
+    const Unavailability found = unavailability_of(topology, failures);
+    EXPECT_TRUE(found.exact());
+    EXPECT_NEAR(found.least, Oracle(topology, failures).unavailability(), 1e-12);
+  }
 }
 
-TEST(Availability, HasBoundsThatAreTrueAfterRounding) {
+// Counted by going through all sets of links of eight regions.
+TEST(StarCut, AgreesWithACountOfAllLinksOfEightRegions) {
+  std::vector<Standing> standings;
+  for (const std::uint64_t weight : {9, 9, 9, 9, 9, 8, 7, 5}) {
+    standings.push_back({standings.size(), weight, true});
+  }
+  const LinkShares down(8, std::vector<double>(8, 0.3));
+  std::size_t steps = 100'000;
+  const auto found = star_cut(standings, 41, down, kinds_of_regions(down), steps);
+  ASSERT_TRUE(found);
+  EXPECT_NEAR(*found, 0.000467393444481, 1e-15);
+  EXPECT_LT(steps, 100'000U);
+  EXPECT_GE(star_cut_bound(standings, 41, down), *found);
+  steps = 10;
+  EXPECT_FALSE(star_cut(standings, 41, down, kinds_of_regions(down), steps));
+}
+
+TEST(Availability, IsExactForNineTimesNineEqualNodes) {
+  const Topology equal = parsed(square(9, "majority"));
+  for (const auto& failures :
+       {Failures::everywhere(equal, .001, .01, .001), Failures::everywhere(equal, .01, .05, .01)}) {
+    const Unavailability found = unavailability_of(equal, failures);
+    EXPECT_TRUE(found.exact());
+    EXPECT_NEAR(found.most, found.least, kRounding * found.most);
+    EXPECT_EQ(found.guess, found.most);
+  }
+}
+
+// Both ways to say less than everything are true of a case of which everything is known.
+TEST(Availability, HasBoundsAndSamplesThatAgreeWithWhatIsExact) {
+  const Topology topology = parsed(square(5, "majority"));
   for (const double link : {0.01, 0.1, 0.4}) {
-    const Topology topology = parsed(uneven_square(4));
     const Failures failures = Failures::everywhere(topology, 0.1, 0.2, link);
     const auto chances = region_chances(topology, failures);
     const std::uint64_t needed = Turnout(topology).tree().needed;
-    const auto exact = primary_over_links(*chances, needed, failures.of_link);
-    ASSERT_TRUE(exact);
-    const LinkBounds bounds = bounds_over_links(*chances, needed, failures.of_link);
-    EXPECT_GT(bounds.unsure, 0);
-    EXPECT_LT(bounds.unsure, 0.01);
-    EXPECT_LE(bounds.lost, 1 - *exact);
-    EXPECT_GE(bounds.lost + bounds.unsure + bounds.cut, 1 - *exact);
+    const ShareBounds exact = cut_share(*chances, needed, failures.of_link, 0);
+    ASSERT_NEAR(exact.most, exact.least, 1e-15);
+    for (const auto judges : {LinkBound::Judges::few, LinkBound::Judges::all}) {
+      const LinkBound bound(*chances, needed, failures.of_link, judges);
+      EXPECT_GE(bound.all(), exact.least);
+    }
+    const SampledShare sampled = sampled_cut_share(*chances, needed, failures.of_link);
+    EXPECT_LE(sampled.bounds.least, exact.least);
+    EXPECT_GE(sampled.bounds.most, exact.least);
+    EXPECT_LT(sampled.bounds.most, sampled.bounds.least * 1.2);
+    const SampledShare plain = sampled_unavailability(topology, failures);
+    const double truth = unavailability_of(topology, failures).least;
+    EXPECT_LE(plain.bounds.least, truth);
+    EXPECT_GE(plain.bounds.most, truth);
   }
+}
+
+TEST(Availability, SaysWhatIsSampled) {
+  const Topology topology = parsed(uneven_square(9));
+  const Unavailability found =
+      unavailability_of(topology, Failures::everywhere(topology, .01, .05, .1));
+  EXPECT_EQ(found.method, Unavailability::Method::sampling);
+  EXPECT_LE(found.least, found.likely_least);
+  EXPECT_LE(found.likely_least, found.guess);
+  EXPECT_LE(found.guess, found.likely_most);
+  EXPECT_LT(found.likely_most - found.likely_least, (found.most - found.least) / 10);
+}
+
+// Weights with too many sums for lists of them, and few enough for a table.
+TEST(Availability, IsExactWithoutLinksForNineTimesNineUnevenNodes) {
+  std::string yaml = "cluster: c\nquorum: weighted\nregions:\n";
+  for (int r = 0; r < 9; ++r) {
+    const std::string name(1, static_cast<char>('a' + r));
+    yaml += "  " + name + ": { gateways: { g: " + name + "0 }, nodes: {";
+    for (int n = 1; n <= 9; ++n) {
+      const std::string number = std::to_string(n);
+      yaml += (n > 1 ? ", n" : " n") + number + ": { address: " + name + number +
+              ", weight: " + std::to_string(1 + (r * 37 + n * n * 11) % 100) + " }";
+    }
+    yaml += " } }\n";
+  }
+  const Topology topology = parsed(yaml);
+  const Unavailability found =
+      unavailability_of(topology, Failures::everywhere(topology, 0, 0.2, 0));
+  EXPECT_TRUE(found.exact());
+  // The sums of all nodes, one by one; that nobody leads although they are enough is less likely.
+  const std::uint64_t needed = Turnout(topology).tree().needed;
+  WeightSums sums(needed);
+  for (const TopologyNode& node : topology.nodes) ASSERT_TRUE(sums.add(node.weight, 0.8));
+  const double too_few = sums.between(0, needed - 1);
+  EXPECT_GT(too_few, 1e-9);
+  EXPECT_NEAR(found.most, too_few, 1e-6 * too_few);
+}
+
+TEST(Availability, HasBoundsWithoutLinksWhereSumsAreRounded) {
+  const Topology topology = parsed(uneven_square(9));
+  const Failures failures = Failures::everywhere(topology, 0.1, 0.2, 0);
+  const Unavailability found = unavailability_of(topology, failures);
+  EXPECT_EQ(found.method, Unavailability::Method::bounds);
+  EXPECT_LT(found.least, found.most);
+  EXPECT_LT(found.most, found.least * 1.01);
+  const SampledShare drawn = sampled_unavailability(topology, failures);
+  EXPECT_LE(drawn.bounds.least, found.least);
+  EXPECT_GE(drawn.bounds.most, found.most);
+}
+
+// A region whose own nodes have too many sums, and more regions than can be gone through.
+TEST(Availability, IsSampledWhereNothingElseGoes) {
+  std::string yaml = "cluster: c\nquorum: weighted\nregions:\n  a: { gateways: { g: a0 }, nodes: {";
+  std::size_t weight = 100'000;
+  for (std::size_t n = 1; n <= 24; ++n, weight += weight / 11 + n) {
+    yaml += std::string(n > 1 ? "," : "") + " n" + std::to_string(n) + ": { address: a" +
+            std::to_string(n) + ", weight: " + std::to_string(weight) + " }";
+  }
+  yaml += " } }\n  b: { gateways: { g: b0 }, nodes: { n1: b1 } }\n";
+  const Topology one = parsed(yaml);
+  const Unavailability found = unavailability_of(one, Failures::everywhere(one, .1, .1, .1));
+  EXPECT_EQ(found.method, Unavailability::Method::sampling);
+  EXPECT_LT(found.likely_least, found.guess);
+  EXPECT_NEAR(found.guess, 0.1, 0.02);  // that of the one region that matters
+
+  const Topology many = parsed(square(20, "majority"));
+  const Unavailability cut = unavailability_of(many, Failures::everywhere(many, .1, .2, .3));
+  EXPECT_FALSE(cut.exact());
+  EXPECT_LE(cut.least, cut.guess);
+  EXPECT_LE(cut.guess, cut.most);
 }
 
 TEST(Failures, AreReadFromWords) {

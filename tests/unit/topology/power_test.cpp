@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/unit/topology/small_topologies.h"
 #include "topology/electorate.h"
 #include "topology/load.h"
@@ -67,6 +69,23 @@ TEST(Power, AgreesWithBruteForceOnAllSmallTrees) {
       }
       EXPECT_NEAR((*power)[i], swung / static_cast<double>(1U << (tree.leaves - 1)), 1e-12)
           << tree.text();
+    }
+    return !testing::Test::HasFailure();
+  });
+  EXPECT_GT(trees, 10'000U);
+}
+
+// Draws come as close as kPowerDraws let them: five deviations, for all voters together.
+TEST(Power, IsNearWhatDrawsSay) {
+  std::size_t trees = 0;
+  for_each_small_tree([&](const SmallTree& tree) {
+    if (++trees % 997 != 0) return true;
+    const Explanation all = Explanation::of(tree.tree, Ballot(tree.tree));
+    const auto power = leaf_power(all, tree.leaves);
+    const std::vector<double> sampled = sampled_leaf_power(all, tree.leaves);
+    for (std::uint32_t i = 0; i < tree.leaves; ++i) {
+      const double deviation = std::sqrt((*power)[i] * (1 - (*power)[i]) / kPowerDraws);
+      EXPECT_NEAR(sampled[i], (*power)[i], 5 * deviation + 1e-12) << tree.text();
     }
     return !testing::Test::HasFailure();
   });

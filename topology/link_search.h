@@ -1,0 +1,23 @@
+#pragma once
+
+#include "topology/link_bound.h"
+#include "topology/sampling.h"
+
+namespace regent {
+
+inline constexpr std::size_t kMaxLinkSteps = 3'000'000;
+inline constexpr std::size_t kMaxBeginnings = 50'000;
+inline constexpr std::size_t kMaxContinuations = 400'000;
+
+// How much of the time the regions would win the vote with perfect links, and do not with those
+// they have. Internal to the analysis of availability.
+//
+// Goes through what the regions can bring, region by region; beginnings that differ only by regions
+// that can change places are one. Then, the weightiest first, through the links of each
+// (star_cut()). What is left out, because it cannot be seen beside `lost` or because there would be
+// more than kMaxBeginnings, kMaxContinuations or kMaxLinkSteps, is between nothing and its bound.
+// `lost`: the share of the time that is without a primary anyhow.
+ShareBounds cut_share(const std::vector<RegionChances>& regions, std::uint64_t needed,
+                      const LinkShares& down, double lost);
+
+}  // namespace regent
