@@ -32,10 +32,7 @@ TEST(HealthProber, DoesNotTakeItsOwnLatenessForTheBackends) {
     service.health.fall = 2;
   });
   Log log;
-  Backend backend(host(Host::backends), answer_ok(log));
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(answer_ok(log));
   world.east().data_plane->stop();
   BusyObserver observer;
   world.east().data_plane =

@@ -9,19 +9,14 @@ namespace {
 
 class ProxyBulk : public ::testing::Test {
  protected:
-  void serve(Backend::Script script) {
-    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
-    world_.add_backend(kEast, backend_->port());
-    world_.start();
-    world_.primary(kEast);
-  }
+  void serve(Backend::Script script) { backend_ = world_.serve(std::move(script)); }
   // Answers every request with as much as its path asks for, and `extra` behind it.
   void serve_lengths(const std::string& extra = "") {
     serve([extra](Peer& peer) {
       for (std::string head = peer.read_head(); !head.empty(); head = peer.read_head()) {
         const std::string body = numbered(std::stoul(head.substr(head.find('/') + 1)));
-        peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
-                  "\r\n\r\n" + body + extra);
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                  body + extra);
       }
     });
   }

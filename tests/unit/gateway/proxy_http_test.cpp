@@ -13,10 +13,7 @@ bool contains(const std::string& text, const std::string& part) {
 class ProxyHttp : public ::testing::Test {
  protected:
   void serve(Backend::Script script, RegionId primary = kEast) {
-    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
-    world_.add_backend(primary, backend_->port());
-    world_.start();
-    world_.primary(primary);
+    backend_ = world_.serve(std::move(script), primary);
   }
   Client client() { return world_.east().client(); }
 

@@ -9,12 +9,7 @@ namespace {
 class Proxy : public ::testing::Test {
  protected:
   // A world with one backend in the east that runs the script; east is primary.
-  void serve(Backend::Script script) {
-    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
-    world_.add_backend(kEast, backend_->port());
-    world_.start();
-    world_.primary(kEast);
-  }
+  void serve(Backend::Script script) { backend_ = world_.serve(std::move(script)); }
   void serve_ok() { serve(answer_ok(log_)); }
   Client client() { return world_.east().client(); }
 

@@ -56,10 +56,7 @@ class ProxyTimeouts : public ::testing::Test {
     Timeouts& timeouts = world_.topology().services[0].timeouts;
     timeouts = {hour, hour, hour, hour, hour};
     adjust(timeouts);
-    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
-    world_.add_backend(kEast, backend_->port());
-    world_.start();
-    world_.primary(kEast);
+    backend_ = world_.serve(std::move(script));
   }
   void TearDown() override { over_ = true; }
   // A backend that sends half of an answer and then neither more nor an end, while the test lasts.

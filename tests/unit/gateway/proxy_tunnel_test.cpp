@@ -21,10 +21,7 @@ const std::string kSwitch =
 class ProxyTunnel : public ::testing::Test {
  protected:
   void serve(Backend::Script script, RegionId primary = kEast) {
-    backend_ = std::make_unique<Backend>(host(Host::backends), std::move(script));
-    world_.add_backend(primary, backend_->port());
-    world_.start();
-    world_.primary(primary);
+    backend_ = world_.serve(std::move(script), primary);
   }
   // Agrees to the upgrade, then sends back what it gets until its client ends.
   void serve_echo(RegionId primary = kEast) {

@@ -40,10 +40,7 @@ struct ByThread : CountingObserver {
 TEST(ProxyWorkers, EachServesItsShareOfTheConnections) {
   World world({}, four_threads());
   Log log;
-  Backend backend(host(Host::backends), answer_ok(log));
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(answer_ok(log));
   world.east().data_plane->stop();
   ByThread observer;
   world.east().data_plane = std::make_unique<DataPlane>(
@@ -91,10 +88,7 @@ TEST(ProxyWorkers, TheLimitOfConnectionsIsTheGateways) {
   limits.max_clients = 5;
   World world({}, limits);
   Log log;
-  Backend backend(host(Host::backends), answer_ok(log));
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(answer_ok(log));
   std::vector<Client> clients;
   for (int i = 0; i < 5; ++i) {
     clients.push_back(world.east().client());
@@ -104,7 +98,7 @@ TEST(ProxyWorkers, TheLimitOfConnectionsIsTheGateways) {
   for (Client& client : clients) EXPECT_EQ(client.get("/").status, 200U);
 }
 
-TEST(ProxyWorkers, EveryWorkerHearsOfTheRoute) {
+TEST(ProxyWorkers, WhatEachHoldsGoesOn) {
   World world({}, four_threads());
   Log log;
   Backend backend(host(Host::backends), answer_ok(log));
@@ -121,6 +115,24 @@ TEST(ProxyWorkers, EveryWorkerHearsOfTheRoute) {
   world.primary(kEast);
   for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200U);
   EXPECT_EQ(log.size(), static_cast<std::size_t>(kClients));
+  EXPECT_TRUE(eventually([&] { return world.east().writes.count() == 0; }));
+}
+
+TEST(ProxyWorkers, EachHearsOfTheRoute) {
+  World world(tcp, four_threads());
+  const auto backend = world.serve([](Peer& peer) {
+    peer.send(peer.read(1));
+    peer.read_to_end();
+  });
+  std::vector<Client> clients;
+  for (int i = 0; i < 32; ++i) {
+    clients.push_back(world.east().client());
+    ASSERT_TRUE(clients.back().send("a"));
+    ASSERT_EQ(clients.back().read(1), "a");
+  }
+  // Nothing moves, so nothing but the new route tells the threads that the right has ended.
+  world.no_primary();
+  for (Client& client : clients) EXPECT_EQ(client.read_to_end(), "");
   EXPECT_TRUE(eventually([&] { return world.east().writes.count() == 0; }));
 }
 

@@ -13,6 +13,11 @@ void Plane::publish(Route route) {
   data_plane->route_changed();
 }
 
+void tcp(Service& service) {
+  service.protocol = Protocol::tcp;
+  service.name = "ledger";
+}
+
 World::World(Adjust adjust, ProxyLimits limits) : limits_(limits) {
   east_.host = host(Host::east);
   west_.host = host(Host::west);
@@ -61,6 +66,14 @@ World::~World() {
 
 void World::add_backend(RegionId region, std::uint16_t port) {
   topology_.services[0].backends[region.value].push_back({host(Host::backends), port});
+}
+
+std::unique_ptr<Backend> World::serve(Backend::Script script, RegionId primary) {
+  auto backend = std::make_unique<Backend>(host(Host::backends), std::move(script));
+  add_backend(primary, backend->port());
+  start();
+  this->primary(primary);
+  return backend;
 }
 
 void World::start() {

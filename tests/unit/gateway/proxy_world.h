@@ -66,6 +66,9 @@ struct Plane {
   Client client() const { return {host, port}; }
 };
 
+// Makes it a tcp service, "ledger".
+void tcp(Service& service);
+
 class World {
  public:
   // Adjusts the service before the planes start.
@@ -78,6 +81,9 @@ class World {
   void add_backend(RegionId region, std::uint16_t port);
   // Starts both data planes and waits until every backend is healthy.
   void start();
+  // All of it at once: a backend of the region, which is primary. The backend goes first, and what
+  // its script refers to must outlive it.
+  [[nodiscard]] std::unique_ptr<Backend> serve(Backend::Script script, RegionId primary = kEast);
 
   Plane& east() { return east_; }
   Plane& west() { return west_; }

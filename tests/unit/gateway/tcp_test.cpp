@@ -17,10 +17,6 @@ using ::testing::StartsWith;
 
 constexpr std::size_t kMegabyte = 1'000'000;
 
-void tcp(Service& service) {
-  service.protocol = Protocol::tcp;
-  service.name = "ledger";
-}
 void tcp_with_header(Service& service) {
   tcp(service);
   service.proxy_protocol = true;
@@ -55,10 +51,7 @@ INSTANTIATE_TEST_SUITE_P(Entries, TcpFrom, ::testing::Values(Entry::primary, Ent
 
 TEST_P(TcpFrom, CarriesBytesAndTheEndOfTheClientsStream) {
   World world(tcp);
-  Backend backend(host(Host::backends), echo());
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(echo());
   Client client = entry(world).client();
   ASSERT_TRUE(client.send("hello"));
   EXPECT_EQ(client.read(5), "hello");
@@ -77,14 +70,11 @@ TEST_P(TcpFrom, CarriesBytesAndTheEndOfTheClientsStream) {
 TEST_P(TcpFrom, CarriesTheEndOfTheBackendsStream) {
   World world(tcp);
   Log log;
-  Backend backend(host(Host::backends), [&log](Peer& peer) {
+  const auto backend = world.serve([&log](Peer& peer) {
     peer.send("first " + peer.read(2));
     peer.half_close();
     log.add(peer.read_to_end());
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = entry(world).client();
   ASSERT_TRUE(client.send("go"));
   EXPECT_EQ(client.read_to_end(), "first go");
@@ -95,8 +85,8 @@ TEST_P(TcpFrom, CarriesTheEndOfTheBackendsStream) {
   client.half_close();
   EXPECT_TRUE(eventually([&] { return log.size() == 1; }));
   EXPECT_EQ(log.all().at(0), "more and more");
-  EXPECT_TRUE(eventually(
-      [&] { return entry(world).observer.tunnels_ended(TunnelEnd::closed) == 1; }));
+  EXPECT_TRUE(
+      eventually([&] { return entry(world).observer.tunnels_ended(TunnelEnd::closed) == 1; }));
 }
 
 TEST_P(TcpFrom, TellsTheBackendWhoTheClientIs) {
@@ -133,14 +123,11 @@ TEST_P(TcpFrom, ASlowClientHoldsTheBackendUp) {
   World world(tcp);
   const std::string much(100 * kMegabyte, 'x');
   std::atomic<std::size_t> taken = 0;
-  Backend backend(host(Host::backends), [&](Peer& peer) {
+  const auto backend = world.serve([&](Peer& peer) {
     peer.read(1);
     taken = peer.send_until_stalled(much);
     peer.send(much.substr(taken));
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = entry(world).client();
   ASSERT_TRUE(client.send("."));
   ASSERT_TRUE(eventually([&] { return taken > 0; }));
@@ -153,13 +140,10 @@ TEST_P(TcpFrom, ASlowBackendHoldsTheClientUp) {
   World world(tcp);
   std::atomic<bool> reads = false;
   std::atomic<std::size_t> got = 0;
-  Backend backend(host(Host::backends), [&](Peer& peer) {
+  const auto backend = world.serve([&](Peer& peer) {
     eventually([&] { return reads.load(); });
     got = peer.read_to_end().size();
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = entry(world).client();
   const std::string much(100 * kMegabyte, 'x');
   const std::size_t taken = client.send_until_stalled(much);
@@ -173,21 +157,18 @@ TEST_P(TcpFrom, ASlowBackendHoldsTheClientUp) {
 TEST_P(TcpFrom, AResetIsPassedOn) {
   World world(tcp);
   Log log;
-  Backend backend(host(Host::backends), [&log](Peer& peer) {
+  const auto backend = world.serve([&log](Peer& peer) {
     if (peer.read(1) == "r") return peer.reset();
     peer.read_to_end();
     log.add(std::to_string(peer.error()));
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client gets = entry(world).client();
   ASSERT_TRUE(gets.send("r"));
   EXPECT_EQ(gets.read_to_end(), "");
   EXPECT_EQ(gets.error(), ECONNRESET);
   Client makes = entry(world).client();
   ASSERT_TRUE(makes.send("x"));
-  ASSERT_TRUE(eventually([&] { return backend.connections() == 2; }));
+  ASSERT_TRUE(eventually([&] { return backend->connections() == 2; }));
   makes.reset();
   EXPECT_TRUE(eventually([&] { return log.size() == 1; }));
   EXPECT_EQ(log.all().at(0), std::to_string(ECONNRESET));
@@ -231,8 +212,7 @@ TEST_P(TcpFrom, ANewPrimaryCutsTheOldConnectionsAndGetsTheNewOnes) {
   EXPECT_EQ(before.error(), ECONNRESET);
   EXPECT_TRUE(eventually([&] { return log.size() == 1; }));
   EXPECT_EQ(log.all().at(0), std::to_string(ECONNRESET));
-  EXPECT_TRUE(
-      eventually([&] { return world.east().observer.tunnels_ended(TunnelEnd::cut) == 1; }));
+  EXPECT_TRUE(eventually([&] { return world.east().observer.tunnels_ended(TunnelEnd::cut) == 1; }));
   EXPECT_EQ(world.east().writes.count(), 0);
   Client after = entry(world).client();
   ASSERT_TRUE(after.send("b"));
@@ -287,8 +267,7 @@ TEST(Tcp, AConnectionIsCutAtTheEndOfTheLeaseAlthoughDataFlows) {
   EXPECT_TRUE(eventually([&] { return error >= 0; }));
   EXPECT_EQ(error, ECONNRESET);
   EXPECT_GE(boot_now(), end);
-  EXPECT_TRUE(
-      eventually([&] { return world.east().observer.tunnels_ended(TunnelEnd::cut) == 1; }));
+  EXPECT_TRUE(eventually([&] { return world.east().observer.tunnels_ended(TunnelEnd::cut) == 1; }));
   EXPECT_EQ(world.east().writes.count(), 0);
 }
 
@@ -296,14 +275,11 @@ TEST(Tcp, AConnectionIsCutAtTheEndOfTheLeaseAlthoughDataFlows) {
 TEST(Tcp, NoByteAndNoEndOfStreamReachesTheBackendWithoutTheRight) {
   World world(tcp);
   Log log;
-  Backend backend(host(Host::backends), [&log](Peer& peer) {
+  const auto backend = world.serve([&log](Peer& peer) {
     peer.send(peer.read(1));
     const std::string rest = peer.read_to_end();
     log.add(rest + std::to_string(peer.error()));
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client speaks = world.east().client();
   Client ends = world.east().client();
   for (Client* client : {&speaks, &ends}) {
@@ -357,10 +333,7 @@ TEST(Tcp, ARenewedLeaseKeepsTheConnection) {
 
 TEST(Tcp, HandingOverCutsConnectionsAndTakesNone) {
   World world(tcp);
-  Backend backend(host(Host::backends), echo());
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(echo());
   Client client = world.east().client();
   ASSERT_TRUE(client.send("a"));
   EXPECT_EQ(client.read(1), "a");
@@ -373,15 +346,12 @@ TEST(Tcp, HandingOverCutsConnectionsAndTakesNone) {
   Client next = world.east().client();
   EXPECT_EQ(next.read_to_end(), "");
   EXPECT_EQ(next.error(), ECONNRESET);
-  EXPECT_EQ(backend.connections(), 1);
+  EXPECT_EQ(backend->connections(), 1);
 }
 
 TEST(Tcp, AConnectionToALostGatewayIsCut) {
   World world(tcp);
-  Backend backend(host(Host::backends), echo());
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(echo());
   Client client = world.west().client();
   ASSERT_TRUE(client.send("a"));
   EXPECT_EQ(client.read(1), "a");
@@ -395,18 +365,15 @@ TEST(Tcp, AConnectionToALostGatewayIsCut) {
 TEST(Tcp, AnotherBackendTakesWhatTheFirstCannot) {
   World world(tcp);
   auto gone = std::make_unique<Backend>(host(Host::backends), echo());
-  Backend backend(host(Host::backends), echo());
+  const auto backend = world.serve(echo());
   world.add_backend(kEast, gone->port());
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   gone.reset();
   for (int i = 0; i < 4; ++i) {
     Client client = world.east().client();
     ASSERT_TRUE(client.send("a"));
     EXPECT_EQ(client.read(1), "a");
   }
-  EXPECT_EQ(backend.connections(), 4);
+  EXPECT_EQ(backend->connections(), 4);
 }
 
 TEST(Tcp, AnIdleConnectionIsCut) {
@@ -414,10 +381,7 @@ TEST(Tcp, AnIdleConnectionIsCut) {
     tcp(service);
     service.timeouts.idle = milliseconds(500);
   });
-  Backend backend(host(Host::backends), echo());
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
+  const auto backend = world.serve(echo());
   Client client = world.east().client();
   ASSERT_TRUE(client.send("a"));
   EXPECT_EQ(client.read(1), "a");

@@ -18,23 +18,21 @@
 namespace regent::test {
 namespace {
 
-void tcp(Service& service) {
-  service.protocol = Protocol::tcp;
-  service.name = "ledger";
-}
-
 // What the data planes' threads have used of the processor so far, in ticks of 10 ms.
 long plane_ticks() {
   long ticks = 0;
+  int threads = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::string line;
     std::getline(std::ifstream(task.path() / "stat"), line);
     if (line.find("(data plane") == std::string::npos) continue;
+    ++threads;
     // From the third field on; the 14th and 15th are the times as user and in the kernel.
     std::istringstream fields(line.substr(line.rfind(')') + 2));
     std::string field;
     for (int i = 3; i <= 15 && fields >> field; ++i) ticks += i >= 14 ? std::stol(field) : 0;
   }
+  EXPECT_GT(threads, 0) << "none has the name";
   return ticks;
 }
 
@@ -50,15 +48,12 @@ TEST(TunnelSplice, BulkArrivesUnchangedBothWaysAndBothEndsFollow) {
   const std::string back = numbered(30'000'001);
   World world(tcp);
   Log log;
-  Backend backend(host(Host::backends), [&](Peer& peer) {
+  const auto backend = world.serve([&](Peer& peer) {
     log.add(peer.read(there.size()) == there ? "the same" : "changed");
     peer.send(back);
     log.add(peer.read_to_end());
     peer.send("bye");
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = world.east().client();
   ASSERT_TRUE(client.send(there));
   EXPECT_TRUE(client.read(back.size()) == back);
@@ -78,12 +73,9 @@ TEST(TunnelSplice, BulkArrivesUnchangedBothWaysAndBothEndsFollow) {
 
 TEST(TunnelSplice, SmallDataTakesNoPipe) {
   World world(tcp);
-  Backend backend(host(Host::backends), [](Peer& peer) {
+  const auto backend = world.serve([](Peer& peer) {
     for (std::string data = peer.read(100); !data.empty(); data = peer.read(100)) peer.send(data);
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = world.east().client();
   for (int i = 0; i < 100; ++i) {
     client.send(std::string(100, 'x'));
@@ -97,15 +89,12 @@ TEST(TunnelSplice, NotAByteOfAPipeAfterTheRight) {
   World world(tcp);
   Log log;
   std::atomic<bool> read_on = false;
-  Backend backend(host(Host::backends), [&](Peer& peer) {
+  const auto backend = world.serve([&](Peer& peer) {
     peer.send(peer.read(1));
     EXPECT_TRUE(eventually([&] { return read_on.load(); }));
     log.add(std::to_string(peer.read_to_end().size()));
     log.add(std::to_string(peer.error()));
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = world.east().client();
   ASSERT_TRUE(client.send("a"));
   ASSERT_EQ(client.read(1), "a");
@@ -131,14 +120,11 @@ TEST(TunnelSplice, ASlowSideHoldsTheOtherUpAndLosesNothing) {
   const std::string much = numbered(64'000'000);
   World world(tcp);
   std::atomic<std::size_t> taken = 0;
-  Backend backend(host(Host::backends), [&](Peer& peer) {
+  const auto backend = world.serve([&](Peer& peer) {
     peer.read(1);
     taken = peer.send_until_stalled(much);
     peer.send(much.substr(taken));
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = world.east().client();
   client.send("a");
   ASSERT_TRUE(eventually([&] { return taken > 0; }));
@@ -166,14 +152,11 @@ class NoDescriptors {
 TEST(TunnelSplice, WithoutPipesTheBytesAreCopied) {
   const std::string much = numbered(8'000'003);
   World world(tcp);
-  Backend backend(host(Host::backends), [&](Peer& peer) {
+  const auto backend = world.serve([&](Peer& peer) {
     peer.send(peer.read(1));
     peer.send(peer.read(much.size()));
     peer.read_to_end();
   });
-  world.add_backend(kEast, backend.port());
-  world.start();
-  world.primary(kEast);
   Client client = world.east().client();
   client.send("a");
   ASSERT_EQ(client.read(1), "a");
