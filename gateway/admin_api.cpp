@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gateway/duration_text.h"
+#include "gateway/json.h"
 #include "gateway/status_json.h"
 #include "region/clock.h"
 #include "region/log.h"

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "gateway/admin_api.h"
-#include "gateway/status_json.h"
+#include "gateway/json.h"
 #include "region/clock.h"
 #include "region/log.h"
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "gateway/json.h"
+
 namespace regent {
 namespace {
 
@@ -88,7 +90,7 @@ Poco::JSON::Object::Ptr quorum_json(const QuorumStatus& status) {
   for (const RegionStatus& region : status.regions) {
     Array::Ptr nodes = new Array;
     for (const NodeStatus& node : region.nodes) {
-      Object::Ptr out = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+      Object::Ptr out = ordered_object();
       out->set("name", node.name);
       out->set("weight", node.weight);
       out->set("reachable", node.reachable);
@@ -102,7 +104,7 @@ Poco::JSON::Object::Ptr quorum_json(const QuorumStatus& status) {
                node.supports.empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(node.supports));
       nodes->add(out);
     }
-    Object::Ptr out = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    Object::Ptr out = ordered_object();
     out->set("name", region.name);
     out->set("weight", region.weight);
     out->set("outcome", std::string(outcome_name(region.outcome)));
@@ -112,7 +114,7 @@ Poco::JSON::Object::Ptr quorum_json(const QuorumStatus& status) {
     out->set("nodes", nodes);
     regions->add(out);
   }
-  Object::Ptr out = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  Object::Ptr out = ordered_object();
   out->set("kind", status.kind);
   out->set("outcome", std::string(outcome_name(status.outcome)));
   out->set("weight", status.weight);

@@ -6,7 +6,7 @@
 #include <csignal>
 
 #include "gateway/route_cache_script.h"
-#include "gateway/status_json.h"
+#include "gateway/json.h"
 #include "region/clock.h"
 #include "region/log.h"
 

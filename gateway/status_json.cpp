@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "gateway/drill/faults_json.h"
+#include "gateway/json.h"
 #include "gateway/quorum_status.h"
 
 namespace regent {
@@ -76,24 +76,7 @@ Array::Ptr services_json(const std::vector<ServiceStatus>& services) {
   return array;
 }
 
-Array::Ptr strings_json(const std::vector<std::string>& strings) {
-  Array::Ptr array = new Array;
-  for (const std::string& text : strings) array->add(text);
-  return array;
-}
-
 }  // namespace
-
-Object::Ptr ordered_object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
-
-std::string json_text(const Object& object) {
-  std::ostringstream out;
-  object.stringify(out);
-  out << '\n';
-  return out.str();
-}
 
 Object::Ptr status_json(const GatewayStatus& status, Instant now) {
   Object::Ptr object = ordered_object();

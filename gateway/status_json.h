@@ -17,10 +17,4 @@ Poco::JSON::Object::Ptr status_json(const GatewayStatus& status, Instant now);
 // when none is known. `gateways` are those of the first service, `services` has all by name.
 Poco::JSON::Object::Ptr route_json(const GatewayStatus& status, Instant now);
 
-// An empty object that keeps its keys in the order they are set.
-Poco::JSON::Object::Ptr ordered_object();
-
-// One line of JSON, ending with a newline.
-std::string json_text(const Poco::JSON::Object& object);
-
 }  // namespace regent

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "gateway/cli/cli.h"
-#include "gateway/status_json.h"
+#include "gateway/json.h"
 #include "region/clock.h"
 
 namespace regent::cli {
@@ -40,12 +40,6 @@ std::string utc(const char* format) {
   return text;
 }
 
-Poco::JSON::Array::Ptr list(const std::vector<std::string>& names) {
-  Poco::JSON::Array::Ptr array = new Poco::JSON::Array;
-  for (const std::string& name : names) array->add(name);
-  return array;
-}
-
 std::string ms_text(Duration span) {
   return std::to_string(std::chrono::ceil<milliseconds>(span).count()) + "ms";
 }
@@ -58,14 +52,14 @@ std::string order_json(const FaultOrder& order, Duration length) {
   const DrillAborts& abort = order.abort;
   if (abort.no_primary_for) object->set("no_primary_for", ms_text(*abort.no_primary_for));
   if (abort.failed_writes) object->set("failed_writes", *abort.failed_writes);
-  if (!order.drop_to.empty()) object->set("drop_to", list(order.drop_to));
-  if (!order.drop_from.empty()) object->set("drop_from", list(order.drop_from));
-  if (!order.drop_nodes.empty()) object->set("drop_nodes", list(order.drop_nodes));
+  if (!order.drop_to.empty()) object->set("drop_to", strings_json(order.drop_to));
+  if (!order.drop_from.empty()) object->set("drop_from", strings_json(order.drop_from));
+  if (!order.drop_nodes.empty()) object->set("drop_nodes", strings_json(order.drop_nodes));
   if (order.drop_redis) object->set("drop_redis", true);
-  if (!order.stop.empty()) object->set("stop", list(order.stop));
-  if (!order.pause.empty()) object->set("pause", list(order.pause));
+  if (!order.stop.empty()) object->set("stop", strings_json(order.stop));
+  if (!order.pause.empty()) object->set("pause", strings_json(order.pause));
   if (!order.delay_to.empty()) {
-    object->set("delay_to", list(order.delay_to));
+    object->set("delay_to", strings_json(order.delay_to));
     object->set("delay", ms_text(order.delay));
   }
   return json_text(*object);

@@ -4,7 +4,7 @@
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
 #include "gateway/duration_text.h"
-#include "gateway/status_json.h"
+#include "gateway/json.h"
 
 namespace regent::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/measured_round_trips.h"
 #include "gateway/cli/topology_report.h"
+#include "gateway/json.h"
 #include "topology/analysis.h"
 #include "topology/load.h"
 
@@ -33,10 +34,6 @@ struct DiffOptions {
   bool json = false;
 };
 
-Object::Ptr new_object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
-
 void print_json(const Object::Ptr& object) {
   object->stringify(std::cout, 2);
   std::cout << "\n";
@@ -47,7 +44,7 @@ void print_json(const Object::Ptr& object) {
 int report_errors(const LoadedTopology& loaded, bool json) {
   for (const Finding& error : loaded.errors) std::cerr << error.message() << "\n";
   if (json) {
-    Object::Ptr out = new_object();
+    Object::Ptr out = ordered_object();
     out->set("valid", false);
     out->set("errors", findings_json(loaded.errors));
     out->set("warnings", findings_json(loaded.warnings));

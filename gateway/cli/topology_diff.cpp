@@ -4,6 +4,7 @@
 
 
 #include "gateway/cli/topology_report.h"
+#include "gateway/json.h"
 #include "quorum/lease.h"
 #include "topology/difference.h"
 #include "topology/transition.h"
@@ -13,12 +14,6 @@ namespace {
 
 using Poco::JSON::Array;
 using Poco::JSON::Object;
-
-Array::Ptr strings_json(const std::vector<std::string>& strings) {
-  Array::Ptr out = new Array;
-  for (const std::string& text : strings) out->add(text);
-  return out;
-}
 
 // How long everything has to stand still where there is no way around it: until the last promise
 // given under the old file has run out.
@@ -106,14 +101,14 @@ std::string diff_text(const DiffReport& report) {
 
 Object::Ptr diff_json(const DiffReport& report) {
   const auto file = [](const Topology& topology) {
-    Object::Ptr out = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    Object::Ptr out = ordered_object();
     out->set("version", topology.version);
     out->set("hash", topology.hash);
     out->set("quorum_hash", topology.quorum_hash);
     return out;
   };
   const Meeting& meeting = report.transition.meeting;
-  Object::Ptr out = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  Object::Ptr out = ordered_object();
   out->set("old", file(report.before));
   out->set("new", file(report.after));
   out->set("changes", strings_json(report.changes));
@@ -121,7 +116,7 @@ Object::Ptr diff_json(const DiffReport& report) {
   out->set("safe_in_one_step", meeting.always);
   out->set("exact", meeting.exact);
   if (!meeting.always) {
-    Object::Ptr apart = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+    Object::Ptr apart = ordered_object();
     apart->set("old", strings_json(meeting.old_quorum));
     apart->set("new", strings_json(meeting.new_quorum));
     out->set("quorums_apart", apart);

@@ -1,13 +1,11 @@
-#include <Poco/JSON/Array.h>
-
 #include "gateway/cli/topology_report.h"
+#include "gateway/json.h"
 #include "gateway/quorum_status.h"
 #include "topology/analysis.h"
 
 namespace regent::cli {
 namespace {
 
-using Poco::JSON::Array;
 using Poco::JSON::Object;
 
 constexpr std::size_t kNameWidth = 28;
@@ -69,13 +67,13 @@ std::string more_text(const Losses& losses) {
 
 Object::Ptr may_lose_json(const Losses& losses) {
   const auto less = [](std::size_t fatal) { return fatal == 0 ? 0 : fatal - 1; };
-  Object::Ptr stop = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  Object::Ptr stop = ordered_object();
   stop->set("regions", sets_json(losses.regions));
   stop->set("nodes", sets_json(losses.nodes));
-  Object::Ptr leaders = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  Object::Ptr leaders = ordered_object();
   leaders->set("regions", sets_json(losses.leading_regions));
   leaders->set("nodes", sets_json(losses.leading_nodes));
-  Object::Ptr out = new Object(Poco::JSON_PRESERVE_KEY_ORDER);
+  Object::Ptr out = ordered_object();
   out->set("any_regions", less(losses.fatal_regions()));
   out->set("any_nodes", less(losses.fatal_nodes()));
   out->set("stop_decisions", stop);
@@ -115,9 +113,7 @@ Object::Ptr explain_json(const Topology& topology, const std::vector<NodeId>& do
   const RegionId primary = primary_without(topology, turnout);
   out->set("primary", primary == kNoRegion ? Poco::Dynamic::Var()
                                            : Poco::Dynamic::Var(topology.region_name(primary)));
-  Array::Ptr missing = new Array;
-  for (const std::string& path : turnout.tree().missing()) missing->add(path);
-  out->set("missing", missing);
+  out->set("missing", strings_json(turnout.tree().missing()));
   out->set("may_lose", may_lose_json(losses_of(topology, turnout, kShownSets)));
   return out;
 }

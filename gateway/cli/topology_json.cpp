@@ -1,6 +1,7 @@
 #include <Poco/JSON/Array.h>
 
 #include "gateway/cli/topology_report.h"
+#include "gateway/json.h"
 #include "gateway/quorum_status.h"
 #include "topology/analysis.h"
 
@@ -10,12 +11,8 @@ namespace {
 using Poco::JSON::Array;
 using Poco::JSON::Object;
 
-Object::Ptr new_object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
-
 Object::Ptr loss_json(const FatalLoss& loss) {
-  Object::Ptr item = new_object();
+  Object::Ptr item = ordered_object();
   item->set("name", loss.name);
   item->set("quorum_lost", loss.quorum_lost);
   return item;
@@ -30,7 +27,7 @@ Array::Ptr losses_json(const std::vector<FatalLoss>& losses) {
 Object::Ptr survives_json(const CheckReport& report) {
   const Survival& survival = report.survival;
   const Losses& losses = survival.losses;
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("any_regions", losses.fatal_regions() - 1);
   out->set("any_nodes", losses.fatal_nodes() - 1);
   out->set("one_node_in_each_region", !survival.one_in_each);
@@ -39,12 +36,12 @@ Object::Ptr survives_json(const CheckReport& report) {
 
 Object::Ptr smallest_json(const Survival& survival) {
   const auto both = [](const NamedSets& regions, const NamedSets& nodes) {
-    Object::Ptr out = new_object();
+    Object::Ptr out = ordered_object();
     out->set("regions", sets_json(regions));
     out->set("nodes", sets_json(nodes));
     return out;
   };
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("stop_decisions", both(survival.losses.regions, survival.losses.nodes));
   out->set("leave_nobody_to_lead",
            both(survival.losses.leading_regions, survival.losses.leading_nodes));
@@ -56,7 +53,7 @@ Object::Ptr smallest_json(const Survival& survival) {
 Array::Ptr flaws_json(const std::vector<Flaw>& flaws) {
   Array::Ptr out = new Array;
   for (const Flaw& flaw : flaws) {
-    Object::Ptr item = new_object();
+    Object::Ptr item = ordered_object();
     item->set("kind", std::string(flaw_name(flaw.kind)));
     item->set("path", flaw.path);
     item->set("name", flaw.name);
@@ -68,7 +65,7 @@ Array::Ptr flaws_json(const std::vector<Flaw>& flaws) {
 }
 
 Object::Ptr fatal_json(const Survival& survival) {
-  Object::Ptr fatal = new_object();
+  Object::Ptr fatal = ordered_object();
   fatal->set("regions", losses_json(survival.regions));
   fatal->set("pairs_of_regions", losses_json(survival.pairs));
   fatal->set("zones", losses_json(survival.zones));
@@ -80,7 +77,7 @@ Object::Ptr fatal_json(const Survival& survival) {
 Array::Ptr voices_json(const std::vector<Voice>& voices) {
   Array::Ptr out = new Array;
   for (const Voice& voice : voices) {
-    Object::Ptr item = new_object();
+    Object::Ptr item = ordered_object();
     item->set("name", voice.name);
     item->set("weight", voice.weight);
     item->set("power", voice.power);
@@ -91,7 +88,7 @@ Array::Ptr voices_json(const std::vector<Voice>& voices) {
 }
 
 Object::Ptr power_json(const Power& power) {
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("method", power.exact ? "exact" : "sampling");
   out->set("exact", power.exact);
   out->set("regions", voices_json(power.regions));
@@ -102,7 +99,7 @@ Object::Ptr power_json(const Power& power) {
 // Shares of the time without a primary, and the minutes of a year that the best guess is.
 Object::Ptr unavailability_json(const Unavailability& down) {
   using Method = Unavailability::Method;
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("method", down.method == Method::exact    ? "exact"
                      : down.method == Method::bounds ? "bounds"
                                                      : "sampling");
@@ -118,11 +115,11 @@ Object::Ptr unavailability_json(const Unavailability& down) {
 }
 
 Object::Ptr availability_json(const CheckReport& report) {
-  Object::Ptr assumed = new_object();
+  Object::Ptr assumed = ordered_object();
   assumed->set("region", report.failures.region);
   assumed->set("node", report.failures.node);
   assumed->set("link", report.failures.link);
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("failures", assumed);
   out->set("without_primary", unavailability_json(report.unavailability));
   out->set("without_primary_plain_majority", unavailability_json(report.as_plain_majority));
@@ -135,7 +132,7 @@ double in_ms(Duration duration) {
 
 Object::Ptr failover_json(const Topology& topology, const FailoverTime& failover) {
   const bool follows = failover.successor != kNoRegion;
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("lost", topology.region_name(failover.lost));
   out->set("successor", follows ? Poco::Dynamic::Var(topology.region_name(failover.successor))
                                 : Poco::Dynamic::Var());
@@ -154,17 +151,17 @@ Object::Ptr timing_json(const CheckReport& report) {
   }
   Array::Ptr problems = new Array;
   for (const TimingProblem& problem : advice.problems) {
-    Object::Ptr item = new_object();
+    Object::Ptr item = ordered_object();
     item->set("path", problem.path);
     item->set("text", problem.text);
     item->set("mend", problem.mend);
     problems->add(item);
   }
-  Object::Ptr better = new_object();
+  Object::Ptr better = ordered_object();
   better->set("lease_ms", in_ms(advice.better.lease));
   better->set("heartbeat_ms", in_ms(advice.better.heartbeat));
   better->set("election_window_ms", in_ms(advice.better.election_window));
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("round_trips_given", report.round_trips_given);
   out->set("longest_round_trip_ms", in_ms(advice.longest));
   out->set("longest_to_win_ms", in_ms(advice.longest_to_win));
@@ -179,12 +176,8 @@ Object::Ptr timing_json(const CheckReport& report) {
 // "examples" are all of them when there are "count".
 Object::Ptr sets_json(const NamedSets& sets) {
   Array::Ptr examples = new Array;
-  for (const std::vector<std::string>& set : sets.examples) {
-    Array::Ptr names = new Array;
-    for (const std::string& name : set) names->add(name);
-    examples->add(names);
-  }
-  Object::Ptr out = new_object();
+  for (const std::vector<std::string>& set : sets.examples) examples->add(strings_json(set));
+  Object::Ptr out = ordered_object();
   out->set("size", sets.size);
   out->set("count", sets.count ? Poco::Dynamic::Var(*sets.count) : Poco::Dynamic::Var());
   out->set("examples", examples);
@@ -194,7 +187,7 @@ Object::Ptr sets_json(const NamedSets& sets) {
 Array::Ptr findings_json(const std::vector<Finding>& findings) {
   Array::Ptr out = new Array;
   for (const Finding& finding : findings) {
-    Object::Ptr item = new_object();
+    Object::Ptr item = ordered_object();
     item->set("line", finding.line);
     item->set("column", finding.column);
     item->set("path", finding.path);
@@ -211,7 +204,7 @@ Object::Ptr check_json(const CheckReport& report) {
   for (const RegionId id : standing_order(topology)) order->add(topology.region_name(id));
   std::vector<NodeStatus> up(topology.nodes.size());
   for (NodeStatus& node : up) node.reachable = true;
-  Object::Ptr out = new_object();
+  Object::Ptr out = ordered_object();
   out->set("valid", true);
   out->set("cluster", topology.cluster);
   out->set("version", topology.version);

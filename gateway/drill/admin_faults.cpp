@@ -1,6 +1,6 @@
 #include "gateway/admin_api.h"
 #include "gateway/drill/faults_json.h"
-#include "gateway/status_json.h"
+#include "gateway/json.h"
 #include "region/clock.h"
 #include "region/log.h"
 

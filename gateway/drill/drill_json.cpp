@@ -5,19 +5,15 @@
 #include <Poco/JSON/Parser.h>
 
 #include <cmath>
-#include <sstream>
 
 #include "gateway/drill/drill_report.h"
+#include "gateway/json.h"
 
 namespace regent {
 namespace {
 
 using Poco::JSON::Array;
 using Poco::JSON::Object;
-
-Object::Ptr object() {
-  return new Object(Poco::JSON_PRESERVE_KEY_ORDER);
-}
 
 double rounded(double seconds) {
   return std::round(seconds * 1000) / 1000;
@@ -28,16 +24,10 @@ Poco::Dynamic::Var seen(double seconds) {
   return seconds < 0 ? Poco::Dynamic::Var() : Poco::Dynamic::Var(rounded(seconds));
 }
 
-std::string text_of(const Object::Ptr& object) {
-  std::ostringstream text;
-  object->stringify(text);
-  return text.str() + "\n";
-}
-
 Array::Ptr checks_json(const DrillVerdict& verdict) {
   Array::Ptr array = new Array;
   for (const DrillCheck& check : verdict.checks) {
-    auto out = object();
+    auto out = ordered_object();
     out->set("name", check.name);
     out->set("expected", check.expected);
     out->set("actual", check.actual);
@@ -48,7 +38,7 @@ Array::Ptr checks_json(const DrillVerdict& verdict) {
 }
 
 Object::Ptr phases_json(const DrillPhases& phases) {
-  auto out = object();
+  auto out = ordered_object();
   out->set("detected_s", seen(phases.detected));
   out->set("lease_over_s", seen(phases.lease_over));
   out->set("voted_s", seen(phases.voted));
@@ -61,7 +51,7 @@ Array::Ptr events_json(const DrillRecord& record) {
   static constexpr const char* kKinds[] = {"step", "note", "trouble"};
   Array::Ptr array = new Array;
   for (const DrillEvent& event : record.events) {
-    auto out = object();
+    auto out = ordered_object();
     out->set("at_s", rounded(event.at));
     out->set("kind", std::string(kKinds[static_cast<std::size_t>(event.kind)]));
     out->set("text", event.text);
@@ -73,7 +63,7 @@ Array::Ptr events_json(const DrillRecord& record) {
 Array::Ptr actions_json(const DrillRecord& record) {
   Array::Ptr array = new Array;
   for (const DrillAction& action : record.actions) {
-    auto out = object();
+    auto out = ordered_object();
     out->set("text", action.text);
     out->set("from_s", rounded(action.from));
     out->set("until_s", rounded(action.until));
@@ -86,7 +76,7 @@ Array::Ptr probes_json(const DrillRecord& record) {
   static constexpr const char* kOutcomes[] = {"taken", "refused", "unknown", "failed"};
   Array::Ptr array = new Array;
   for (const ProbeAnswer& probe : record.probes) {
-    auto out = object();
+    auto out = ordered_object();
     out->set("sent_s", rounded(probe.sent));
     out->set("answered_s", rounded(probe.answered));
     out->set("via", probe.region + "." + probe.gateway);
@@ -100,13 +90,13 @@ Array::Ptr probes_json(const DrillRecord& record) {
 }
 
 Object::Ptr quorum_json(const GatewaySample& sample) {
-  auto out = object();
+  auto out = ordered_object();
   out->set("outcome", std::string(sample.won ? "won" : "not won"));
   out->set("weight", sample.weight);
   out->set("needed", sample.needed);
   out->set("total", sample.total);
   out->set("margin", sample.margin);
-  auto regions = object();
+  auto regions = ordered_object();
   for (const RegionSum& sum : sample.sums) {
     regions->set(sum.region, std::to_string(sum.present) + "/" + std::to_string(sum.total));
   }
@@ -117,7 +107,7 @@ Object::Ptr quorum_json(const GatewaySample& sample) {
 Array::Ptr samples_json(const DrillRecord& record) {
   Array::Ptr array = new Array;
   for (const GatewaySample& sample : record.samples) {
-    auto out = object();
+    auto out = ordered_object();
     out->set("at_s", rounded(sample.at));
     out->set("gateway", sample.region + "." + sample.gateway);
     out->set("answered", sample.answered);
@@ -127,7 +117,7 @@ Array::Ptr samples_json(const DrillRecord& record) {
       out->set("epoch", sample.epoch);
       out->set("lease_ms", sample.lease_ms);
       out->set("quorum", quorum_json(sample));
-      auto links = object();
+      auto links = ordered_object();
       for (const auto& [to, state] : sample.links) links->set(to, state);
       out->set("links", links);
     }
@@ -137,7 +127,7 @@ Array::Ptr samples_json(const DrillRecord& record) {
 }
 
 Object::Ptr spread_json(const Spread& spread) {
-  auto out = object();
+  auto out = ordered_object();
   out->set("runs", static_cast<std::uint64_t>(spread.count()));
   if (spread.empty()) return out;
   out->set("min", rounded(spread.min()));
@@ -150,7 +140,7 @@ Object::Ptr spread_json(const Spread& spread) {
 }
 
 Object::Ptr figures_json(const RehearsedFigures& figures) {
-  auto out = object();
+  auto out = ordered_object();
   out->set("drill", figures.drill);
   out->set("runs", figures.runs);
   out->set("first_seed", figures.first_seed);
@@ -162,7 +152,7 @@ Object::Ptr figures_json(const RehearsedFigures& figures) {
   out->set("worst_seed", figures.worst_seed());
   Array::Ptr failed = new Array;
   for (const auto& [seed, why] : figures.failed) {
-    auto one = object();
+    auto one = ordered_object();
     one->set("seed", seed);
     one->set("why", why);
     failed->add(one);
@@ -174,7 +164,7 @@ Object::Ptr figures_json(const RehearsedFigures& figures) {
 Array::Ptr placements_json(const DrillReport& report) {
   Array::Ptr array = new Array;
   for (const Placement& placement : place_figures(report.verdict, *report.rehearsed)) {
-    auto out = object();
+    auto out = ordered_object();
     out->set("figure", placement.figure);
     out->set("live_s", placement.live ? seen(*placement.live) : Poco::Dynamic::Var());
     out->set("inside", placement.inside);
@@ -189,7 +179,7 @@ Array::Ptr placements_json(const DrillReport& report) {
 std::string report_json(const DrillReport& report) {
   const DrillRecord& record = report.record;
   const DrillVerdict& verdict = report.verdict;
-  auto out = object();
+  auto out = ordered_object();
   out->set("id", record.id);
   out->set("drill", record.drill.name);
   out->set("about", record.drill.about);
@@ -212,11 +202,11 @@ std::string report_json(const DrillReport& report) {
   out->set("events", events_json(record));
   out->set("samples", samples_json(record));
   out->set("probes", probes_json(record));
-  return text_of(out);
+  return json_text(*out);
 }
 
 std::string rehearsal_json(const RehearsedFigures& figures) {
-  return text_of(figures_json(figures));
+  return json_text(*figures_json(figures));
 }
 
 std::optional<EarlierRun> earlier_run(const std::string& json, const std::string& drill) {

@@ -5,6 +5,7 @@
 
 #include "admin_fixture.h"
 #include "gateway/cli/status_table.h"
+#include "gateway/json.h"
 #include "region/clock.h"
 
 namespace regent::test {
