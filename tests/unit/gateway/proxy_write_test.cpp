@@ -85,10 +85,11 @@ TEST_F(ProxyShortHold, AWriteThatWaitedInVainGetsNoPrimary) {
 
 TEST_F(ProxyWrite, TheClockEndsTheRightEvenIfNoRouteComes) {
   serve_ok();
-  const Instant end = boot_now() + std::chrono::milliseconds(100);
-  east().publish(serving(end));
+  east().publish(serving());
   Client client = this->client();
   EXPECT_EQ(client.post("/", "early").status, 200U);
+  const Instant end = boot_now() + std::chrono::milliseconds(100);
+  east().publish(serving(end));
   ASSERT_TRUE(eventually([&] { return boot_now() >= end; }));
   client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nlate");
   ASSERT_TRUE(eventually([&] { return east().observer.held == 1; }));
