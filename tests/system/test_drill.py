@@ -1,17 +1,14 @@
 """Drills: an operator breaks what a running cluster lives on, and it mends by itself."""
 import json
 import os
-import queue
 import shutil
 import signal
-import threading
 import time
 import unittest
 
 from harness.cluster import ROOT
-from harness.drills import DrillTest, LinksDrillTest, await_whole, is_whole
-from harness.local import LocalCluster, OneMachine, small_topology
-from harness.reports import ReportChecks
+from harness.drills import DrillTest, LinksDrillTest, ProbedLocalCluster, await_whole
+from harness.local import OneMachine
 from harness.wait import await_
 
 DRILLS = ROOT / "deploy/drills"
@@ -162,7 +159,7 @@ class LinksTest(LinksDrillTest):
 class ProcessesTest(DrillTest):
     """Processes are killed and frozen, where `regent local` runs them."""
 
-    cluster_class = LocalCluster
+    cluster_class = ProbedLocalCluster
     network = OneMachine
 
     LONG = """
@@ -235,14 +232,15 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
                       "not come"),
             "nobody": ("steps: [ pause_gateways: $primary, wait: 20s ]\n"
                        "abort: { no_primary_for: 1ms }\n",
-                       "aborted: there was no primary for too long"),
+                       r"aborted: (\S+ ended it: )?there was no primary for "),
             "failing": ("steps: [ cut: { from: $primary, to: $standby, both: true }, wait: 20s ]\n"
-                        "abort: { failed_writes: 0 }\n", "aborted: 1 writes have failed"),
+                        "abort: { failed_writes: 0 }\n",
+                        r"aborted: (\S+ ended it: )?\d writes have failed"),
         }
         for name, (text, why) in cases.items():
             with self.subTest(name):
                 said = self.drill("run", self.write(name, text), expect=1)
-                self.assertIn(why, said)
+                self.assertRegex(said, why)
                 self.assertIn(f"drill {name} FAILED", said)
                 self.assertIn("everything is undone", said)
                 # The run ends only when the cluster is whole again, or says that it is not.
@@ -250,7 +248,7 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
                 report, page, junit = self.reports(f"{self.cluster.work}/reports", name)
                 self.check_junit(junit, report["checks"])
                 if name == "nobody":
-                    self.assertTrue(report["verdict"].startswith("Aborted: there was no primary"))
+                    self.assertRegex(report["verdict"], "^Aborted: .*there was no primary")
                     self.check_page(page, report)
                 self.primary = await_whole(self.cluster, deadline=2)
 
@@ -268,73 +266,6 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
         self.assertIn("wrong.yaml:4:5: steps[0].stop_gatway: ", said)
         needy = self.write("needy", "needs: { regions: 4 }\nsteps: [ wait: 100ms ]\n")
         self.assertIn("it needs 4", self.drill("run", needy, expect=3))
-
-
-class EveryDrillTest(ReportChecks, unittest.TestCase):
-    """Each drill of deploy/drills passes, on local clusters side by side."""
-
-    CLUSTERS = 3
-    # After a frozen primary a write that it was in the middle of may come late, which only a
-    # backend can refuse: nothing is compared with the records then.
-    LAST = {"pause-primary"}
-    # In a browser, which takes a while.
-    LOOKED_AT = {"flapping-link", "one-way-cut", "stop-primary"}
-
-    def test_passes(self):
-        names = sorted((path.stem for path in DRILLS.glob("*.yaml")),
-                       key=lambda name: (name in self.LAST, name != "flapping-link", name))
-        self.assertGreaterEqual(len(names), 12)
-        self.waiting = queue.SimpleQueue()
-        for name in names:
-            self.waiting.put(name)
-        self.failures = []
-        self.passed = []
-        threads = [threading.Thread(target=self.work, args=(self.make_cluster(),))
-                   for _ in range(self.CLUSTERS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual("\n".join(self.failures), "")
-        self.assertEqual(sorted(self.passed), sorted(names))
-
-    def make_cluster(self):
-        cluster = LocalCluster(small_topology(hold="5s"))
-        self.addCleanup(cluster.close)
-        return cluster.create_certs()
-
-    def work(self, cluster):
-        name = "the start"
-        try:
-            cluster.start()
-            while True:
-                await_whole(cluster)
-                name = self.waiting.get_nowait()
-                self.run_drill(cluster, name)
-                if name not in self.LAST:
-                    cluster.check_promise()
-        except queue.Empty:
-            return
-        except Exception as error:  # pylint: disable=broad-except
-            cluster.keep = True
-            self.failures.append(f"{name}: {error}\n{cluster.describe()}")
-
-    def run_drill(self, cluster, name):
-        options = ["--topology", cluster.topology_path, "--certs", cluster.certs]
-        path = str(DRILLS / f"{name}.yaml")
-        for argv in (["check", path], ["run", path, "--out", f"{cluster.work}/reports",
-                                       "--rehearse", "100"]):
-            said = cluster.regent("drill", *argv, *options, region="eu", timeout=90)
-        self.assertIn(f"drill {name} passed", said)
-        self.assertTrue(is_whole(cluster), "the next one could begin at once")
-        report, page, junit = self.reports(f"{cluster.work}/reports", name)
-        self.assertTrue(report["passed"])
-        self.check_junit(junit, report["checks"])
-        if name in self.LOOKED_AT:
-            self.check_page(page, report)
-        if name in ("lose-primary", "stop-primary", "pause-primary"):
-            self.assertGreater(report["phases"]["first_write_s"], 0.3, "a lease had to run out")
-        self.passed.append(name)
 
 
 if __name__ == "__main__":

@@ -79,14 +79,29 @@ abort: { failed_writes: 5, no_primary_for: 500ms }
         ends = self.await_end()
         self.check_same_end(ends, "6 writes have failed")
 
+    def pause_nodes(self, region):
+        for node in self.cluster.names("n", region):
+            self.cluster[node].pause()
+            self.addCleanup(self.cluster[node].resume)
+
+    def test_an_operator_who_is_there_hears_which_gateway_ended_it(self):
+        child = self.begin(self.write("heard", "steps: [ isolate: eu, wait: 50s ]\n"))
+        self.pause_nodes("us-east")
+        said = self.read_until(child, "aborted: ")
+        self.assertRegex(said, r"aborted: us-(east|west)\.gw1 ended it: the quorum's margin fell "
+                               r"to -\d, below 0\n$")
+        for node in self.cluster.names("n", "us-east"):
+            self.cluster[node].resume()
+        child.stdout.read()
+        self.assertEqual(child.wait(), 1)
+        await_whole(self.cluster)
+
     def test_a_lost_margin_ends_the_drill_everywhere(self):
         cluster = self.cluster
         for region in cluster.regions:
             self.order(region, drill="thin", **{"for": "60s"})
         self.cut("us-west", "eu", drill="thin")
-        for node in cluster.names("n", "us-east"):
-            cluster[node].pause()
-            self.addCleanup(cluster[node].resume)
+        self.pause_nodes("us-east")
         ends = self.await_end()
         self.assertRegex(ends["us-west"], "^the quorum's margin fell")
         for region in ("us-east", "eu"):

@@ -5,7 +5,7 @@ import subprocess
 
 from .case import ClusterTest
 from .cluster import REGENT, Cluster
-from .local import small_topology
+from .local import LocalCluster, small_topology
 from .reports import ReportChecks
 from .wait import await_
 
@@ -25,6 +25,21 @@ def is_whole(cluster):
 def await_whole(cluster, deadline=20):
     await_(lambda: is_whole(cluster), deadline, "the cluster is whole")
     return cluster.await_followed()[0]
+
+
+class Probed:
+    """A cluster on which drills write, each time with an Idempotency-Key: what was on its way into
+    a cut may have been taken, and be taken again by another region."""
+
+    PROBE = re.compile(r"-\d{8}T\d{6}Z-[0-9a-f]{4}-")
+
+    def records(self):
+        return [{**record, "key": bool(self.PROBE.search(record["id"]))}
+                for record in super().records()]
+
+
+class ProbedLocalCluster(Probed, LocalCluster):
+    pass
 
 
 class DrillTest(ReportChecks, ClusterTest):
@@ -65,11 +80,12 @@ class DrillTest(ReportChecks, ClusterTest):
         return child
 
     def read_until(self, child, pattern):
+        """The line that says so."""
         shown = ""
         for line in child.stdout:
             shown += line
             if re.search(pattern, line):
-                return
+                return line
         raise AssertionError(f"the drill did not say {pattern!r}: {shown}")
 
     def write(self, name, text):
@@ -89,7 +105,7 @@ class LinksDrillTest(DrillTest):
     """Gateways break their own links. Nothing else runs them than the test; us-east is primary when
     a test begins."""
 
-    class Cluster(Cluster):
+    class Cluster(Probed, Cluster):
         def define_regent(self, kind, region, name, topology_path=None, certs=None):
             super().define_regent(kind, region, name, topology_path, certs)
             if kind == "gateway":
