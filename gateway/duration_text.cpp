@@ -1,7 +1,6 @@
 #include "gateway/duration_text.h"
 
 #include <charconv>
-#include <string>
 
 namespace regent {
 
@@ -25,6 +24,11 @@ Result<Duration> parse_duration(std::string_view text) {
   }
   if (duration > std::chrono::hours(1)) return error;
   return duration;
+}
+
+std::string duration_text(Duration span) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(span).count();
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
 }
 
 }  // namespace regent

@@ -15,6 +15,7 @@
 #include "gateway/cli/drill_run.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/drill_report.h"
+#include "gateway/duration_text.h"
 #include "topology/analysis.h"
 #include "topology/load.h"
 
@@ -108,6 +109,21 @@ bool check_local(const DrillOptions& options, const DrillStep& step) {
   return true;
 }
 
+// What the gateways look after by themselves.
+std::string ends_text(const Drill& drill) {
+  std::string text = "The gateways end it, whatever becomes of `regent drill run`, after " +
+                     duration_text(drill.max_length) +
+                     ", and at once when the quorum has less than " +
+                     std::to_string(drill.min_margin) + " to spare";
+  if (const auto& limit = drill.abort.no_primary_for) {
+    text += ", when nobody held a lease for " + duration_text(*limit);
+  }
+  if (const auto& limit = drill.abort.failed_writes) {
+    text += ", when more than " + std::to_string(*limit) + " writes of any clients have failed";
+  }
+  return text + ".\n";
+}
+
 int check(const DrillOptions& options) {
   int exit_code = kDone;
   const auto topology = topology_of(options, exit_code);
@@ -122,6 +138,7 @@ int check(const DrillOptions& options) {
   std::cout << drill->name << " is valid, and safe on this topology while all is well. With "
             << topology->region_name(order.front()) << " as primary it does this:\n";
   for (const DrillStep& step : bound->steps) std::cout << "  " << step_text(step) << "\n";
+  std::cout << ends_text(*drill);
   return kDone;
 }
 
@@ -360,7 +377,8 @@ void add_drill_command(CLI::App& app, int& exit_code) {
   auto* checking = add("check", "Say whether a drill is valid, and safe on a topology", check);
   add_file(*checking, *options);
   add_client_options(*checking, options->client);
-  auto* running = add("run", "Carry a drill out on the running cluster", run);
+  auto* running =
+      add("run", "Carry a drill out on the running cluster, which can end it without you", run);
   add_file(*running, *options);
   add_client_options(*running, options->client);
   add_out(*running, *options);

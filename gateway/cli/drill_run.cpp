@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "gateway/cli/cli.h"
+#include "gateway/duration_text.h"
 #include "gateway/json.h"
 #include "region/clock.h"
 
@@ -40,17 +41,13 @@ std::string utc(const char* format) {
   return text;
 }
 
-std::string ms_text(Duration span) {
-  return std::to_string(std::chrono::ceil<milliseconds>(span).count()) + "ms";
-}
-
 std::string order_json(const FaultOrder& order, Duration length) {
   auto object = ordered_object();
   object->set("drill", order.drill);
-  object->set("for", ms_text(length));
+  object->set("for", duration_text(length));
   if (order.min_margin) object->set("min_margin", *order.min_margin);
   const DrillAborts& abort = order.abort;
-  if (abort.no_primary_for) object->set("no_primary_for", ms_text(*abort.no_primary_for));
+  if (abort.no_primary_for) object->set("no_primary_for", duration_text(*abort.no_primary_for));
   if (abort.failed_writes) object->set("failed_writes", *abort.failed_writes);
   if (!order.drop_to.empty()) object->set("drop_to", strings_json(order.drop_to));
   if (!order.drop_from.empty()) object->set("drop_from", strings_json(order.drop_from));
@@ -60,7 +57,7 @@ std::string order_json(const FaultOrder& order, Duration length) {
   if (!order.pause.empty()) object->set("pause", strings_json(order.pause));
   if (!order.delay_to.empty()) {
     object->set("delay_to", strings_json(order.delay_to));
-    object->set("delay", ms_text(order.delay));
+    object->set("delay", duration_text(order.delay));
   }
   return json_text(*object);
 }
@@ -233,7 +230,7 @@ bool DrillRun::switch_over(const DrillStep& step) {
   const double begun = now();
   auto order = ordered_object();
   order->set("to", step.region);
-  order->set("timeout", ms_text(kSwitchover));
+  order->set("timeout", duration_text(kSwitchover));
   const auto answer =
       client_.post(status->address, "/v1/switchover", json_text(*order), kSwitchover + kPostLimit);
   if (!answer.ok()) return abort("switchover: " + answer.error().message);

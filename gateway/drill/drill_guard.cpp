@@ -2,16 +2,9 @@
 
 #include <algorithm>
 
+#include "gateway/duration_text.h"
+
 namespace regent {
-namespace {
-
-std::string span_text(Duration span) {
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(span).count();
-  return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
-}
-
-}  // namespace
-
 DrillGuard::DrillGuard(const Topology& topology, GatewayId self)
     : topology_(topology),
       self_(self),
@@ -142,7 +135,7 @@ std::optional<std::string> DrillGuard::reason_to_end(Instant now) const {
     return std::to_string(failed_writes()) + " writes have failed";
   }
   if (limits_.no_primary_for && now - primary_seen_ > *limits_.no_primary_for) {
-    return "there was no primary for " + span_text(*limits_.no_primary_for);
+    return "there was no primary for " + duration_text(*limits_.no_primary_for);
   }
   return std::nullopt;
 }
