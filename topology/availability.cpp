@@ -209,7 +209,8 @@ Unavailability unavailability_of(const Topology& topology, const Failures& failu
     if (!few_states(*regions)) return all_drawn();
     cut = cut_share(*regions, needed, failures.of_link, lost.least);
   }
-  out.least = lost.least + cut.least;
+  // Sums of doubles that are 1 together can be a little more.
+  out.least = std::min(1.0, lost.least + cut.least);
   out.most = std::min(1.0, lost.most + cut.most);
   out.guess = out.most;
   if (out.most - out.least <= kRounding * out.most) {

@@ -5,6 +5,15 @@
 #include "gateway/duration_text.h"
 
 namespace regent {
+namespace {
+
+// Others may say any number.
+std::uint64_t capped_sum(std::uint64_t a, std::uint64_t b) {
+  return a + std::min(b, UINT64_MAX - a);
+}
+
+}  // namespace
+
 DrillGuard::DrillGuard(const Topology& topology, GatewayId self)
     : topology_(topology),
       self_(self),
@@ -61,13 +70,16 @@ void DrillGuard::count_for(const std::string& drill, Instant now) {
 
 void DrillGuard::heard(GatewayId from, DrillNotice notice, Instant now) {
   Peer& peer = peers_.at(from.value);
-  // A gateway that was started again counts from 0.
+  std::uint64_t failed_before = 0;
   if (peer.notice.drill == notice.drill) {
-    notice.failed_writes = std::max(notice.failed_writes, peer.notice.failed_writes);
+    failed_before = peer.failed_before;
+    const std::uint64_t last = peer.notice.failed_writes;
+    if (notice.failed_writes < last) failed_before = capped_sum(failed_before, last);
   }
   if (notice.running && drill_.empty()) count_for(notice.drill, now);
-  peer = {std::move(notice), now, Instant::min()};
-  if (peer.notice.serves_for > Duration::zero()) peer.serves_until = now + peer.notice.serves_for;
+  peer = {std::move(notice), now, Instant::min(), failed_before};
+  const Duration serves_for = std::min(peer.notice.serves_for, topology_.timing.lease);
+  if (serves_for > Duration::zero()) peer.serves_until = now + serves_for;
 }
 
 void DrillGuard::look(const GatewayStatus& status, Instant now) {
@@ -154,7 +166,8 @@ std::string DrillGuard::aborted(const std::string& drill, Instant now) const {
 std::uint64_t DrillGuard::failed_writes() const {
   std::uint64_t sum = failed_;
   for (const Peer& peer : peers_) {
-    if (peer.notice.drill == drill_) sum += peer.notice.failed_writes;
+    if (peer.notice.drill != drill_) continue;
+    sum = capped_sum(sum, capped_sum(peer.failed_before, peer.notice.failed_writes));
   }
   return sum;
 }

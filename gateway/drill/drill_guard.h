@@ -25,7 +25,7 @@ class DrillGuard {
   // An end by a rule is told for so long, and meanwhile the same drill is not let in again.
   static constexpr Duration kTellsEnd = std::chrono::seconds(10);
   // What another gateway said holds until it says something else, or for so long, and at least for
-  // four heartbeats. Its lease counts as long as it lasts.
+  // four heartbeats. Its lease counts as long as it lasts, and no longer than a lease can.
   static constexpr Duration kPatience = std::chrono::seconds(2);
 
   // `topology` must outlive this.
@@ -63,6 +63,8 @@ class DrillGuard {
     DrillNotice notice;
     Instant heard{};
     Instant serves_until = Instant::min();
+    // It counts from 0 after it was started again, or has not heard of the drill for a while.
+    std::uint64_t failed_before = 0;
   };
   bool fresh(const Peer& peer, Instant now) const;
   bool runs_elsewhere(const std::string& drill, Instant now) const;

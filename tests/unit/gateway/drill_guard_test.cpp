@@ -212,9 +212,29 @@ TEST_F(DrillGuardTest, AGatewayThatWasStartedAgainCountsOn) {
   at("us-west").faults = fresh(GatewayId{2});
   at("us-west").status.failed_writes = 0;
   pass(seconds(1));
-  at("eu").status.failed_writes += 11;
+  at("us-west").status.failed_writes += 6;
+  at("eu").status.failed_writes += 5;
   pass(seconds(1));
   EXPECT_EQ(end("eu"), "51 writes have failed");
+}
+
+TEST_F(DrillGuardTest, NumbersBeyondAllBoundsEndItTheSame) {
+  order("eu", drill({{}, 50}));
+  at("eu").status.failed_writes += 1;
+  pass(seconds(1));
+  at("eu").faults->heard(GatewayId{1}, {.drill = "loss", .failed_writes = UINT64_MAX}, now_);
+  at("eu").faults->watch(at("eu").status, now_);
+  EXPECT_EQ(end("eu"), std::to_string(UINT64_MAX) + " writes have failed");
+}
+
+TEST_F(DrillGuardTest, NobodyServesForLongerThanALeaseLasts) {
+  order("eu", drill({seconds(5), {}}));
+  pass(seconds(1));
+  at("eu").faults->heard(GatewayId{1}, {.drill = "loss", .serves_for = std::chrono::hours(1)}, now_);
+  EXPECT_LE(at("eu").faults->next_deadline(), now_ + topology_.timing.lease + seconds(6));
+  at("us-east").silent = true;
+  pass(seconds(8));
+  EXPECT_EQ(end("eu"), "there was no primary for 5s");
 }
 
 TEST_F(DrillGuardTest, ADrillOfTheSameNameCountsAnew) {

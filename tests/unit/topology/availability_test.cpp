@@ -372,5 +372,31 @@ TEST(Failures, AreReadFromWords) {
   }
 }
 
+// Down for all of the time, as a sum of shares that rounding makes more than 1.
+TEST(Availability, NoBoundIsAboveAllOfTheTime) {
+  const Topology topology = parsed(R"(
+cluster: c
+quorum: weighted
+regions:
+  a: { witness: true, gateways: { g: ag }, nodes: { n0: { address: a0, weight: 12 } } }
+  b: { priority: 0, gateways: { g: bg }, nodes: { n0: { address: b0, weight: 2 },
+       n1: { address: b1, weight: 11 } } }
+  c: { gateways: { g: cg }, nodes: { n0: { address: c0, weight: 12 } } }
+  d: { priority: 0, gateways: { g: dg }, nodes: { n0: { address: d0, weight: 11 },
+       n1: { address: d1, weight: 7 } } }
+  e: { gateways: { g: eg }, nodes: { n0: { address: e0, weight: 5 },
+       n1: { address: e1, weight: 4 } } }
+)");
+  for (const double share : {0.001, 0.17, 0.3, 0.83}) {
+    Failures failures = Failures::everywhere(topology, share, share, share);
+    failures.of_region[2] = failures.of_region[4] = 1;  // whoever could be primary
+    const Unavailability found = unavailability_of(topology, failures);
+    EXPECT_LE(found.least, 1) << share;
+    EXPECT_LE(found.least, found.guess) << share;
+    EXPECT_LE(found.guess, found.most) << share;
+    EXPECT_NEAR(found.guess, 1, 1e-12) << share;
+  }
+}
+
 }  // namespace
 }  // namespace regent
