@@ -1,5 +1,6 @@
 #include "topology/link_samples.h"
 
+#include <algorithm>
 #include <map>
 
 namespace regent {
@@ -18,13 +19,14 @@ class Samples {
   SampledShare run() {
     if (bound_.all() == 0) return {};
     std::size_t cut = 0;
-    for (std::size_t i = 0; i < kLinkSamples; ++i) {
+    const std::size_t samples = link_samples(regions_.size());
+    for (std::size_t i = 0; i < samples; ++i) {
       const LinkBound::Beginning end = draw_regions();
       if (end.weight < needed_) continue;
       links_of(end.leaders).draw(bound_.spare_at(end), random_, up_);
       cut += nobody_is_primary() ? 1 : 0;
     }
-    const SampledShare share = sampled_share(cut, kLinkSamples);
+    const SampledShare share = sampled_share(cut, samples);
     const double all = bound_.all();
     return {{all * share.bounds.least, all * share.bounds.most}, all * share.guess};
   }
@@ -81,6 +83,12 @@ class Samples {
 };
 
 }  // namespace
+
+std::size_t link_samples(std::size_t regions) {
+  const std::size_t links = regions * (regions - std::min<std::size_t>(regions, 1)) / 2;
+  return std::clamp(kMaxDrawnLinks / std::max<std::size_t>(links, 1), kFewestLinkSamples,
+                    kLinkSamples);
+}
 
 SampledShare sampled_cut_share(const std::vector<RegionChances>& regions, std::uint64_t needed,
                                const LinkShares& down) {

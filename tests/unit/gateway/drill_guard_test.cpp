@@ -230,7 +230,8 @@ TEST_F(DrillGuardTest, NumbersBeyondAllBoundsEndItTheSame) {
 TEST_F(DrillGuardTest, NobodyServesForLongerThanALeaseLasts) {
   order("eu", drill({seconds(5), {}}));
   pass(seconds(1));
-  at("eu").faults->heard(GatewayId{1}, {.drill = "loss", .serves_for = std::chrono::hours(1)}, now_);
+  const DrillNotice boast{.drill = "loss", .serves_for = std::chrono::hours(1)};
+  at("eu").faults->heard(GatewayId{1}, boast, now_);
   EXPECT_LE(at("eu").faults->next_deadline(), now_ + topology_.timing.lease + seconds(6));
   at("us-east").silent = true;
   pass(seconds(8));

@@ -348,6 +348,12 @@ TEST(Availability, IsSampledWhereNothingElseGoes) {
   EXPECT_LE(cut.guess, cut.most);
 }
 
+TEST(Availability, ManyRegionsAreSampledLessOften) {
+  for (const std::size_t few : {0, 1, 2, 60}) EXPECT_EQ(link_samples(few), kLinkSamples) << few;
+  EXPECT_EQ(link_samples(201), kMaxDrawnLinks / (201 * 200 / 2));
+  EXPECT_EQ(link_samples(1000), kFewestLinkSamples);
+}
+
 TEST(Failures, AreReadFromWords) {
   const Topology topology = parsed(square(3, "hierarchical"));
   Failures failures = Failures::everywhere(topology, 0.001, 0.01, 0.001);
