@@ -148,8 +148,9 @@ std::size_t LinkBound::spare(std::uint64_t weight) const {
 }
 
 std::vector<std::size_t> LinkBound::judges(Leaders leaders) const {
+  const std::size_t most = order_.size() > kManyRegions ? 1 : kMostJudges;
   std::vector<std::size_t> out;
-  for (std::size_t i = 0; first_leader_ + i < order_.size() && out.size() < kMostJudges; ++i) {
+  for (std::size_t i = 0; first_leader_ + i < order_.size() && out.size() < most; ++i) {
     if ((leaders >> i & 1) != 0) out.push_back(order_[first_leader_ + i]);
   }
   return out;

@@ -30,6 +30,9 @@ class LinkBound {
   using Leaders = std::uint32_t;
 
   static constexpr std::size_t kMaxBoundSteps = 500'000;
+  // Of more regions it looks at the links of one judge, not of kMostJudges: what it keeps of them
+  // grows by the square of the regions, and by all choices of judges.
+  static constexpr std::size_t kManyRegions = 100;
   enum class Judges : std::uint8_t { few, all };
 
   // All must outlive this.

@@ -354,6 +354,20 @@ TEST(Availability, ManyRegionsAreSampledLessOften) {
   EXPECT_EQ(link_samples(1000), kFewestLinkSamples);
 }
 
+TEST(Availability, OfManyRegionsFewLinksAreJudged) {
+  for (const std::size_t count : {LinkBound::kManyRegions, LinkBound::kManyRegions + 1}) {
+    const std::vector<RegionChances> regions(count, {{1, true, 0.9}, {0, false, 0.1}});
+    LinkShares down(count, std::vector<double>(count, 0.25));
+    for (std::size_t i = 0; i < LinkBound::kMostLeaders; ++i) down[i][count - 1] = 0.01;
+    const LinkBound bound(regions, count / 2 + 1, down, LinkBound::Judges::few);
+    const std::size_t judges = bound.judges((1U << LinkBound::kMostLeaders) - 1).size();
+    EXPECT_EQ(judges, count > LinkBound::kManyRegions ? 1 : kMostJudges);
+    const SampledShare sampled = sampled_cut_share(regions, count / 2 + 1, down);
+    EXPECT_GT(bound.all(), 0);
+    EXPECT_LE(sampled.bounds.most, bound.all());
+  }
+}
+
 TEST(Failures, AreReadFromWords) {
   const Topology topology = parsed(square(3, "hierarchical"));
   Failures failures = Failures::everywhere(topology, 0.001, 0.01, 0.001);
