@@ -124,8 +124,9 @@ TEST(ProcessGroupTest, ASignalStopsAllChildren) {
   const std::string script =
       "trap 'echo bye; exit 0' TERM; echo up; while true; do sleep 0.01; done";
   for (const int signal : {SIGTERM, SIGINT}) {
-    OwnProcess process([&] { return run_group({"sleep 0.05; " + script, script}, true); });
-    process.signal_after("a | up", signal);
+    OwnProcess process([&] { return run_group({script, script}, true); });
+    EXPECT_TRUE(process.await(" | up\n", 2));
+    process.signal_after("b | up", signal);
     EXPECT_EQ(process.wait(), 0) << process.text();
     EXPECT_NE(process.text().find("a | bye\n"), std::string::npos);
     EXPECT_EQ(process.text().find("ended"), std::string::npos) << process.text();
