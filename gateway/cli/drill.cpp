@@ -111,15 +111,17 @@ bool check_local(const DrillOptions& options, const DrillStep& step) {
 
 // What the gateways look after by themselves.
 std::string ends_text(const Drill& drill) {
+  const DrillAborts& aborts = drill.abort;
   std::string text = "The gateways end it, whatever becomes of `regent drill run`, after " +
                      duration_text(drill.max_length) +
                      ", and at once when the quorum has less than " +
                      std::to_string(drill.min_margin) + " to spare";
-  if (const auto& limit = drill.abort.no_primary_for) {
-    text += ", when nobody held a lease for " + duration_text(*limit);
+  if (const auto& limit = aborts.no_primary_for) {
+    text += std::string(aborts.failed_writes ? "," : ", or") + " when nobody held a lease for " +
+            duration_text(*limit);
   }
-  if (const auto& limit = drill.abort.failed_writes) {
-    text += ", when more than " + std::to_string(*limit) + " writes of any clients have failed";
+  if (const auto& limit = aborts.failed_writes) {
+    text += ", or when more than " + std::to_string(*limit) + " writes of any clients have failed";
   }
   return text + ".\n";
 }

@@ -264,7 +264,9 @@ std::optional<std::string> DrillRun::reason_to_abort() {
   const DrillAborts& aborts = record_.drill.abort;
   if (aborts.failed_writes) {
     const std::uint64_t failed = failed_writes(probes_.answers(), record_.isolations);
-    if (failed > *aborts.failed_writes) return std::to_string(failed) + " writes have failed";
+    if (failed > *aborts.failed_writes) {
+      return std::to_string(failed) + " writes have failed, as regent drill run counts them";
+    }
   }
   const bool known = std::ranges::any_of(
       samples, [](const GatewaySample& sample) { return sample.answered && sample.serving; });
@@ -276,7 +278,8 @@ std::optional<std::string> DrillRun::reason_to_abort() {
   if (aborts.no_primary_for && without_primary_since_ &&
       now() - *without_primary_since_ >
           std::chrono::duration<double>(*aborts.no_primary_for).count()) {
-    return "there was no primary for too long";
+    return "there was no primary for " + duration_text(*aborts.no_primary_for) +
+           ", as regent drill run saw it";
   }
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include "gateway/drill/drill.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/fault_order.h"
+#include "gateway/duration_text.h"
 #include "topology/document.h"
 #include "topology/field.h"
 
@@ -241,9 +242,6 @@ LoadedDrill load_drill(const std::string& file, const Topology* topology) {
 }
 
 std::string step_text(const DrillStep& step) {
-  const auto ms = [&] {
-    return std::to_string(std::chrono::duration_cast<milliseconds>(step.span).count()) + " ms";
-  };
   switch (step.kind) {
     case Kind::isolate:
       return "isolate " + step.region;
@@ -251,7 +249,8 @@ std::string step_text(const DrillStep& step) {
       return step.both ? "cut the link between " + step.region + " and " + step.other
                        : "lose what " + step.region + " sends to " + step.other;
     case Kind::delay:
-      return "delay what " + step.region + " sends to " + step.other + " by " + ms();
+      return "delay what " + step.region + " sends to " + step.other + " by " +
+             duration_text(step.span);
     case Kind::lose_node:
       return "lose node " + step.region + "/" + step.process;
     case Kind::lose_redis:
@@ -271,10 +270,10 @@ std::string step_text(const DrillStep& step) {
     case Kind::switchover:
       return "switch over to " + step.region;
     case Kind::wait:
-      return "wait " + ms();
+      return "wait " + duration_text(step.span);
     case Kind::await_primary:
       return std::string("await a primary ") + (step.negated ? "other than " : "in ") +
-             step.region + " within " + ms();
+             step.region + " within " + duration_text(step.span);
     case Kind::heal:
       return "heal everything";
   }

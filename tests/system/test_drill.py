@@ -228,7 +228,7 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
                     "FAILED  gap: at most 0.00 s"),
             "never": ("steps: [ stop_node: $primary/n1, await_primary: { not: $primary, "
                       "within: 500ms } ]\n",
-                      f"aborted: await a primary other than {self.primary} within 500 ms: it did "
+                      f"aborted: await a primary other than {self.primary} within 500ms: it did "
                       "not come"),
             "nobody": ("steps: [ pause_gateways: $primary, wait: 20s ]\n"
                        "abort: { no_primary_for: 1ms }\n",

@@ -77,9 +77,9 @@ abort: { no_primary_for: 15s, failed_writes: 50 }
   ASSERT_EQ(drill.steps.size(), 7U);
   EXPECT_EQ(step_text(drill.steps[0]), "isolate $primary");
   EXPECT_EQ(step_text(drill.steps[1]), "cut the link between us-east and eu");
-  EXPECT_EQ(step_text(drill.steps[2]), "delay what eu sends to us-east by 200 ms");
+  EXPECT_EQ(step_text(drill.steps[2]), "delay what eu sends to us-east by 200ms");
   EXPECT_EQ(step_text(drill.steps[3]), "lose node us-east/n2");
-  EXPECT_EQ(step_text(drill.steps[4]), "await a primary other than $primary within 10000 ms");
+  EXPECT_EQ(step_text(drill.steps[4]), "await a primary other than $primary within 10s");
   EXPECT_EQ(drill.expect.gap, std::chrono::seconds(8));
   EXPECT_TRUE(drill.expect.minority_refuses);
   EXPECT_EQ(drill.abort.failed_writes, 50U);
