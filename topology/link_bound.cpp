@@ -120,12 +120,12 @@ double LinkBound::all_cut(Leaders leaders, std::size_t spare) {
 }
 
 double LinkBound::new_cut(Leaders leaders, std::size_t spare) {
+  const auto leads = [&](std::size_t place) {
+    return looks_at_lead(place) && (leaders >> (place - first_leader_) & 1) != 0;
+  };
   std::vector<std::size_t> kinds;
-  std::vector<Standing> standings;
-  for (std::size_t place = 0; place < order_.size(); ++place) {
-    const bool leads = looks_at_lead(place) && (leaders >> (place - first_leader_) & 1) != 0;
-    if (leads) kinds.push_back(kinds_[order_[place]]);
-    standings.push_back({order_[place], 1, leads});
+  for (std::size_t place = first_leader_; place < order_.size(); ++place) {
+    if (leads(place)) kinds.push_back(kinds_[order_[place]]);
   }
   std::sort(kinds.begin(), kinds.end());
   const auto [found, fresh] = cut_of_kinds_.try_emplace({std::move(kinds), spare});
@@ -133,6 +133,10 @@ double LinkBound::new_cut(Leaders leaders, std::size_t spare) {
   const std::vector<std::size_t> few = judges(leaders);
   found->second = links_.try_emplace(few, few, down_).first->second.each_above(spare);
   if (looks_at_ == Judges::few) return found->second;
+  std::vector<Standing> standings;
+  for (std::size_t place = 0; place < order_.size(); ++place) {
+    standings.push_back({order_[place], 1, leads(place)});
+  }
   // One vote for each link that is up, and one's own.
   const auto all = star_cut(standings, order_.size() - spare, down_, kinds_, steps_);
   return found->second = all ? std::min(*all, found->second) : found->second;
