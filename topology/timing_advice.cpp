@@ -178,10 +178,11 @@ std::optional<Duration> winning_round_trip(const Topology& topology, const Round
   const auto away = [&](RegionId id) { return id == region ? Duration{} : distance[id.value]; };
   std::stable_sort(others.begin(), others.end(),
                    [&](RegionId one, RegionId other) { return away(one) < away(other); });
-  Turnout turnout(topology, all_nodes(topology));
+  // A Turnout would make a tree for each region, and this is asked for each region.
+  Ballot votes(topology.tree);
   for (const RegionId id : others) {
-    turnout.set(topology.region(id).nodes, true);
-    if (turnout.quorum()) return away(id);
+    for (const NodeId node : topology.region(id).nodes) votes.set(node, Vote::granted);
+    if (votes.outcome() == Outcome::won) return away(id);
   }
   return std::nullopt;
 }
