@@ -114,8 +114,10 @@ std::string ends_text(const Drill& drill) {
   const DrillAborts& aborts = drill.abort;
   std::string text = "The gateways end it, whatever becomes of `regent drill run`, after " +
                      duration_text(drill.max_length) +
-                     ", and at once when the quorum has less than " +
-                     std::to_string(drill.min_margin) + " to spare";
+                     ", and at once when the quorum " +
+                     (drill.min_margin == 0
+                          ? "is lost"
+                          : "has less than " + std::to_string(drill.min_margin) + " to spare");
   if (const auto& limit = aborts.no_primary_for) {
     text += std::string(aborts.failed_writes ? "," : ", or") + " when nobody held a lease for " +
             duration_text(*limit);

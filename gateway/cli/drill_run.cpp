@@ -265,7 +265,7 @@ std::optional<std::string> DrillRun::reason_to_abort() {
   if (aborts.failed_writes) {
     const std::uint64_t failed = failed_writes(probes_.answers(), record_.isolations);
     if (failed > *aborts.failed_writes) {
-      return std::to_string(failed) + " writes have failed, as regent drill run counts them";
+      return failed_text(failed, *aborts.failed_writes) + ", as regent drill run counts them";
     }
   }
   const bool known = std::ranges::any_of(

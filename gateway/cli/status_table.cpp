@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "gateway/duration_text.h"
+
 namespace regent::cli {
 namespace {
 
@@ -102,6 +104,20 @@ std::string joined(const Object& object, const std::string& key) {
 }
 
 // What the gateway breaks for a drill, and what others are said to.
+// What ends a drill sooner.
+std::string conditions_text(const Object& faults) {
+  std::string out;
+  if (faults.has("no_primary_for_ms")) {
+    const std::chrono::milliseconds limit(faults.getValue<std::int64_t>("no_primary_for_ms"));
+    out += ", or without a primary for " + duration_text(limit);
+  }
+  if (faults.has("failed_writes")) {
+    out += ", or with more than " + text_at(faults, "failed_writes") + " failed writes (" +
+           text_at(faults, "failed_writes_so_far") + " so far)";
+  }
+  return out;
+}
+
 std::string faults_text(const Painter& painter, const Object& status) {
   std::string out;
   const Object::Ptr faults = status.getObject("faults");
@@ -119,7 +135,7 @@ std::string faults_text(const Painter& painter, const Object& status) {
       what += std::string(what.empty() ? ": " : "; ") + "no Redis";
     }
     out += "\n" + painter.paint("drill " + drill + what, Mood::unsure) + ", ends in " +
-           milliseconds(*faults, "ends_in_ms");
+           milliseconds(*faults, "ends_in_ms") + conditions_text(*faults);
   }
   for_each(status, "links", [&](const Object& link) {
     const std::string drill = text_at(link, "drill");

@@ -144,7 +144,7 @@ std::optional<std::string> DrillGuard::told_to_end(Instant now) const {
 std::optional<std::string> DrillGuard::reason_to_end(Instant now) const {
   if (!running_) return std::nullopt;
   if (limits_.failed_writes && failed_writes() > *limits_.failed_writes) {
-    return std::to_string(failed_writes()) + " writes have failed";
+    return failed_text(failed_writes(), *limits_.failed_writes);
   }
   if (limits_.no_primary_for && now - primary_seen_ > *limits_.no_primary_for) {
     return "there was no primary for " + duration_text(*limits_.no_primary_for);

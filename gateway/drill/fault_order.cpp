@@ -133,6 +133,11 @@ bool parse_days(std::string_view text, FaultWindow& window) {
 
 }  // namespace
 
+std::string failed_text(std::uint64_t failed, std::uint64_t limit) {
+  return std::to_string(failed) + (failed == 1 ? " write has" : " writes have") +
+         " failed, more than " + std::to_string(limit);
+}
+
 Result<FaultOrder> parse_fault_order(const std::string& body) {
   FaultOrder order;
   try {

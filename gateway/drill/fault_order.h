@@ -28,6 +28,9 @@ struct DrillAborts {
   std::optional<std::uint64_t> failed_writes;
 };
 
+// "6 writes have failed, more than 5".
+std::string failed_text(std::uint64_t failed, std::uint64_t limit);
+
 struct FaultOrder {
   std::vector<std::string> drop_to;    // regions; messages to them are lost,
   std::vector<std::string> drop_from;  // messages from them are,

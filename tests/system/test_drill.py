@@ -235,7 +235,7 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
                        r"aborted: (\S+ ended it: )?there was no primary for "),
             "failing": ("steps: [ cut: { from: $primary, to: $standby, both: true }, wait: 20s ]\n"
                         "abort: { failed_writes: 0 }\n",
-                        r"aborted: (\S+ ended it: )?\d writes have failed"),
+                        r"aborted: (\S+ ended it: )?\d writes? ha(s|ve) failed, more than \d"),
         }
         for name, (text, why) in cases.items():
             with self.subTest(name):

@@ -67,6 +67,9 @@ abort: { no_primary_for: 1s }
 steps: [ isolate: eu, wait: 50s ]
 abort: { failed_writes: 5, no_primary_for: 500ms }
 """))
+        self.assertRegex(cluster.client("status", region="us-west"),
+                         r"drill failing.*, ends in \d+ s, or without a primary for 500ms, "
+                         r"or with more than 5 failed writes \(0 so far\)")
         self.kill_operator(child)
         self.check_isolated_goes_on("eu")
         for backend in cluster.names("orders"):
@@ -77,7 +80,7 @@ abort: { failed_writes: 5, no_primary_for: 500ms }
                 answer = cluster.ask(region, "POST", "/orders", {"id": f"{region}-{number}"})
                 self.assertGreaterEqual(answer.status, 502)
         ends = self.await_end()
-        self.check_same_end(ends, "6 writes have failed")
+        self.check_same_end(ends, "6 writes have failed, more than 5")
 
     def pause_nodes(self, region):
         for node in self.cluster.names("n", region):

@@ -63,7 +63,7 @@ abort: { no_primary_for: 1500ms, failed_writes: 50 }
   const Ran ran = drill("check " + folder + "/drill.yaml --topology " + folder + "/topology.yaml");
   EXPECT_EQ(ran.exit_code, kDone) << ran.complaint;
   EXPECT_NE(
-      ran.printed.find("after 60s, and at once when the quorum has less than 0 to spare, when "
+      ran.printed.find("after 60s, and at once when the quorum is lost, when "
                        "nobody held a lease for 1500ms, or when more than 50 writes of any "
                        "clients have failed."),
       std::string::npos)
