@@ -35,7 +35,10 @@ Placement place(const std::string& figure, std::optional<double> live, const Spr
   }
   out.inside = *live >= spread.min() - resolution && *live <= spread.max() + resolution;
   if (out.inside) {
-    out.text += " lies within " + rehearsals(spread.count()) + " (" + range_text(spread) + "); " +
+    const bool among = *live >= spread.min() && *live <= spread.max();
+    out.text += among ? " lies within "
+                      : " is as near as probes can tell (" + seconds_text(resolution) + ") to ";
+    out.text += rehearsals(spread.count()) + " (" + range_text(spread) + "); " +
                 std::to_string(std::lround(100 * spread.below(*live))) + " % of them were shorter";
   } else {
     out.text = "OUTSIDE: " + out.text + " is " +

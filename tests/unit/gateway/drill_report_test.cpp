@@ -254,6 +254,7 @@ TEST(RehearsedFiguresTest, SayWhereALiveFigureLies) {
   EXPECT_TRUE(placed(1.25).inside);
   EXPECT_NE(placed(1.25).text.find("25 % of them were shorter"), std::string::npos);
   EXPECT_TRUE(placed(2.08).inside) << "to within the time between two writes";
+  EXPECT_EQ(placed(2.08).text.find("lies within"), std::string::npos) << placed(2.08).text;
   EXPECT_FALSE(placed(2.1).inside);
   EXPECT_EQ(placed(2.1).text.rfind("OUTSIDE: 2.10 s is longer", 0), 0U) << placed(2.1).text;
   EXPECT_FALSE(placed(0.8).inside);
