@@ -180,7 +180,7 @@ class Search {
     for (const Entry& entry : entries) left += entry.most;
     std::size_t steps = kMaxLinkSteps;
     for (const Entry& entry : entries) {
-      const bool seen = left > kUnseen * (lost_ + found_);
+      const bool seen = steps > 0 && left > kUnseen * (lost_ + found_);
       left -= entry.most;
       const auto cut =
           seen ? star_cut(standings(entry.key), needed_, down_, kinds_, steps) : std::nullopt;

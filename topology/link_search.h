@@ -5,9 +5,9 @@
 
 namespace regent {
 
-inline constexpr std::size_t kMaxLinkSteps = 3'000'000;
+inline constexpr std::size_t kMaxLinkSteps = 2'500'000;
 inline constexpr std::size_t kMaxBeginnings = 50'000;
-inline constexpr std::size_t kMaxContinuations = 400'000;
+inline constexpr std::size_t kMaxContinuations = 200'000;
 
 // How much of the time the regions would win the vote with perfect links, and do not with those
 // they have. Internal to the analysis of availability.
