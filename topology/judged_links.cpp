@@ -33,8 +33,8 @@ JudgedLinks::JudgedLinks(std::vector<std::size_t> judges, const LinkShares& down
 std::size_t JudgedLinks::missing(Among cut, std::size_t spare, std::size_t a) const {
   std::size_t among = 0;
   for (std::size_t k = 0; k < shared_.size(); ++k) {
-    const bool his = shared_[k].first == a || shared_[k].second == a;
-    among += his && (cut >> k & 1) != 0 ? 1 : 0;
+    const bool own = shared_[k].first == a || shared_[k].second == a;
+    among += own && (cut >> k & 1) != 0 ? 1 : 0;
   }
   return spare + 1 - std::min(spare + 1, among);
 }

@@ -5,6 +5,8 @@
 
 namespace regent {
 
+// Each of these costs a quarter of a second at most: decided links of one leader, entries kept from
+// one region to the next, and entries looked at for that.
 inline constexpr std::size_t kMaxLinkSteps = 2'500'000;
 inline constexpr std::size_t kMaxBeginnings = 50'000;
 inline constexpr std::size_t kMaxContinuations = 200'000;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/unit/topology/small_topologies.h"
 #include "topology/electorate.h"
 #include "topology/link_samples.h"
@@ -247,6 +250,62 @@ TEST(Availability, IsExactForNineTimesNineEqualNodes) {
     EXPECT_NEAR(found.most, found.least, kRounding * found.most);
     EXPECT_EQ(found.guess, found.most);
   }
+  // What is left out is not forgotten.
+  const Failures many = Failures::everywhere(equal, .1, .2, .3);
+  const Unavailability found = unavailability_of(equal, many);
+  const SampledShare drawn = sampled_unavailability(equal, many);
+  EXPECT_FALSE(found.exact());
+  EXPECT_LE(found.least, drawn.bounds.most);
+  EXPECT_GE(found.most, drawn.guess);
+}
+
+// Every judge has too many links down in every draw, and each link is down as often as it is then.
+TEST(JudgedLinks, AreDrawnAsTheyAreWhenEachJudgeHasManyDown) {
+  constexpr std::size_t kRegions = 5;
+  constexpr std::size_t kSpare = 1;
+  LinkShares down(kRegions, std::vector<double>(kRegions, 0.0));
+  std::vector<std::pair<std::size_t, std::size_t>> links;
+  for (std::size_t i = 0; i < kRegions; ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      down[i][k] = down[k][i] = 0.1 + 0.05 * static_cast<double>(links.size());
+      links.emplace_back(i, k);
+    }
+  }
+  const std::vector<std::size_t> judges{0, 2, 3};
+  double all = 0;
+  std::vector<double> expected(links.size(), 0.0);
+  for (std::size_t set = 0; set < std::size_t{1} << links.size(); ++set) {
+    double probability = 1;
+    std::vector<std::size_t> count(kRegions, 0);
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      const auto [a, b] = links[i];
+      const bool is_down = (set >> i & 1) != 0;
+      probability *= is_down ? down[a][b] : 1 - down[a][b];
+      count[a] += is_down ? 1 : 0;
+      count[b] += is_down ? 1 : 0;
+    }
+    if (std::ranges::any_of(judges, [&](std::size_t a) { return count[a] <= kSpare; })) continue;
+    all += probability;
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      expected[i] += (set >> i & 1) != 0 ? probability : 0;
+    }
+  }
+  const JudgedLinks judged(judges, down);
+  EXPECT_NEAR(judged.each_above(kSpare), all, 1e-15);
+
+  constexpr std::size_t kDraws = 20'000;
+  Random random;
+  JudgedLinks::Links up(kRegions, std::vector<bool>(kRegions, true));
+  std::vector<double> seen(links.size(), 0.0);
+  for (std::size_t n = 0; n < kDraws; ++n) {
+    judged.draw(kSpare, random, up);
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      seen[i] += up[links[i].first][links[i].second] ? 0 : 1.0 / kDraws;
+    }
+  }
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    EXPECT_NEAR(seen[i], expected[i] / all, 5 * 0.5 / std::sqrt(kDraws)) << i;
+  }
 }
 
 // Both ways to say less than everything are true of a case of which everything is known.
@@ -273,8 +332,8 @@ TEST(Availability, HasBoundsAndSamplesThatAgreeWithWhatIsExact) {
   }
 }
 
-// Weights with too many sums for lists of them, and few enough for a table.
-Topology nine_times_nine_uneven() {
+// Flat, with weights up to `most`.
+Topology nine_times_nine_uneven(int most) {
   std::string yaml = "cluster: c\nquorum: weighted\nregions:\n";
   for (int r = 0; r < 9; ++r) {
     const std::string name(1, static_cast<char>('a' + r));
@@ -282,29 +341,48 @@ Topology nine_times_nine_uneven() {
     for (int n = 1; n <= 9; ++n) {
       const std::string number = std::to_string(n);
       yaml += (n > 1 ? ", n" : " n") + number + ": { address: " + name + number +
-              ", weight: " + std::to_string(1 + (r * 37 + n * n * 11) % 100) + " }";
+              ", weight: " + std::to_string(1 + (r * 3701 + n * n * 1103 + r * n * 17) % most) +
+              " }";
     }
     yaml += " } }\n";
   }
   return parsed(yaml);
 }
 
-TEST(Availability, IsExactWithoutLinksForNineTimesNineUnevenNodes) {
-  const Topology topology = nine_times_nine_uneven();
-  const Unavailability found =
-      unavailability_of(topology, Failures::everywhere(topology, 0, 0.2, 0));
-  EXPECT_TRUE(found.exact());
-  // The sums of all nodes, one by one; that nobody leads although they are enough is less likely.
+// That too few are up, from the sums of all nodes, one by one. That nobody leads although they are
+// enough is far less likely.
+double too_few_up(const Topology& topology, double down) {
   const std::uint64_t needed = Turnout(topology).tree().needed;
   WeightSums sums(needed);
-  for (const TopologyNode& node : topology.nodes) ASSERT_TRUE(sums.add(node.weight, 0.8));
-  const double too_few = sums.between(0, needed - 1);
-  EXPECT_GT(too_few, 1e-9);
-  EXPECT_NEAR(found.most, too_few, 1e-6 * too_few);
+  for (const TopologyNode& node : topology.nodes) EXPECT_TRUE(sums.add(node.weight, 1 - down));
+  return sums.between(0, needed - 1);
+}
+
+// Weights with too many sums for lists of them: in a table, and in one of rounded weights.
+TEST(Availability, IsRightWithoutLinksForNineTimesNineUnevenNodes) {
+  const Topology exact = nine_times_nine_uneven(600);
+  const Unavailability found = unavailability_of(exact, Failures::everywhere(exact, 0, 0.3, 0));
+  EXPECT_TRUE(found.exact());
+  EXPECT_NEAR(found.most, too_few_up(exact, 0.3), 1e-6 * found.most);
+
+  const Topology rounded = nine_times_nine_uneven(5000);
+  const Unavailability near = unavailability_of(rounded, Failures::everywhere(rounded, 0, 0.3, 0));
+  EXPECT_EQ(near.method, Unavailability::Method::bounds);
+  EXPECT_LT(near.least, too_few_up(rounded, 0.3));
+  EXPECT_GT(near.most, too_few_up(rounded, 0.3));
+  EXPECT_LT(near.most, near.least * 1.02);
+}
+
+TEST(Availability, SaysWhereItHasCloseBounds) {
+  const Topology topology = nine_times_nine_uneven(5);
+  const Unavailability found =
+      unavailability_of(topology, Failures::everywhere(topology, .001, .01, .001));
+  EXPECT_EQ(found.method, Unavailability::Method::bounds);
+  EXPECT_LT(found.most - found.least, kCloseBounds * found.most);
 }
 
 TEST(Availability, SaysWhatIsSampled) {
-  const Topology topology = nine_times_nine_uneven();
+  const Topology topology = nine_times_nine_uneven(100);
   const Unavailability found =
       unavailability_of(topology, Failures::everywhere(topology, .01, .05, .1));
   EXPECT_EQ(found.method, Unavailability::Method::sampling);
