@@ -93,6 +93,7 @@ AdminReply switchover_reply(const std::string& from, const std::string& to,
       object->set("to", to);
       object->set("epoch", result.epoch.value);
       object->set("gap_ms", std::chrono::ceil<std::chrono::milliseconds>(result.gap).count());
+      object->set("changed", result.gap > Duration::zero());
       if (!result.message.empty()) object->set("message", result.message);
       return json_reply(200, object);
     }

@@ -72,7 +72,8 @@ struct SwitchoverReply {
   SwitchoverOutcome outcome = SwitchoverOutcome::not_possible;
   std::string message;
   Epoch epoch;     // of the new primary
-  Duration gap{};  // how long nobody took writes
+  // How long nobody took writes; zero: the region was primary already.
+  Duration gap{};
 };
 // To the holder's siblings: stop serving this epoch, finish, release, and answer with Drained.
 struct DrainRequest {

@@ -33,6 +33,11 @@ int exit_code_of(int http_code) {
 
 int report(const AdminAnswer& answer, const std::string& to) {
   const auto& body = *answer.body;
+  if (answer.code == 200 && !body.optValue("changed", true)) {
+    std::cout << to << " is primary already, in epoch " << body.optValue<std::string>("epoch", "?")
+              << "; nothing was done\n";
+    return kDone;
+  }
   if (answer.code == 200) {
     const std::string from = body.optValue<std::string>("from", "");
     std::cout << "primary is now " << to << (from.empty() ? "" : " (was " + from + ")")

@@ -61,11 +61,15 @@ class SwitchoverTest(ClusterTest):
         self.assertEqual(done.status, 200, done)
         self.assertEqual(cluster.await_followed()[0], "eu")
 
-    def test_to_a_region_that_cannot_take_over_changes_nothing(self):
+    def test_to_the_primary_itself_or_where_nobody_can_take_over_nothing_changes(self):
         cluster = self.start_cluster(topology({
             "us-east": region(1), "us-west": region(2),
             "eu": region(3, witness=True, priority=None)}))
         epoch = cluster.status("us-east")["epoch"]
+        for via in ("us-east", "eu"):  # by who holds the lease, and passed on to it
+            self.assertEqual(
+                cluster.client("switchover", "--to", "us-east", region=via),
+                f"us-east is primary already, in epoch {epoch}; nothing was done\n")
         unknown = cluster.admin("us-east", "/v1/switchover", "POST", json.dumps({"to": "mars"}),
                                 identity="operator")
         self.assertIn(unknown.status, (400, 404, 409, 412), unknown)

@@ -192,11 +192,22 @@ TEST_F(AdminTest, ASwitchoverSaysWhatItDid) {
   EXPECT_EQ(done.code, 200);
   EXPECT_EQ(asked, "us-west");
   EXPECT_EQ(allowed, std::chrono::seconds(2));
-  EXPECT_EQ(
-      done.body,
-      "{\"success\":true,\"from\":\"us-east\",\"to\":\"us-west\",\"epoch\":8,\"gap_ms\":13}\n");
+  EXPECT_EQ(done.body,
+            "{\"success\":true,\"from\":\"us-east\",\"to\":\"us-west\",\"epoch\":8,\"gap_ms\":13,"
+            "\"changed\":true}\n");
   EXPECT_EQ(ask("POST", "/v1/switchover", kOrder, caller("operator")).code, 200);
   EXPECT_EQ(allowed, std::chrono::seconds(30));
+}
+
+TEST_F(AdminTest, ASwitchoverToThePrimaryItselfSaysThatNothingChanged) {
+  control_.on_switchover([&](const std::string&, Duration) {
+    return SwitchoverReply{0, SwitchoverOutcome::done, "us-east is primary already", Epoch{7}, {}};
+  });
+  const HttpAnswer answer =
+      ask("POST", "/v1/switchover", R"({"to":"us-east"})", caller("operator"));
+  EXPECT_EQ(answer.code, 200);
+  EXPECT_FALSE(answer.json->getValue<bool>("changed"));
+  EXPECT_EQ(answer.json->getValue<std::string>("message"), "us-east is primary already");
 }
 
 TEST_F(AdminTest, EachOutcomeHasItsCode) {
