@@ -69,7 +69,7 @@ class Control final : public ControlPort {
   SwitchoverReply switchover(const std::string& to, Duration timeout) override;
   Result<PauseOrder> set_paused(bool paused) override;
   FaultReply order_faults(const FaultOrder& order) override;
-  FaultReply end_faults(const std::string& why) override;
+  FaultReply end_faults(const std::string& client) override;
   // What the network has to drop; any thread.
   const LinkFaults& link_faults() const { return faults_.links(); }
 

@@ -137,9 +137,10 @@ class ControlPort {
   // the control thread does not answer (ErrorCode::unavailable).
   virtual Result<PauseOrder> set_paused(bool paused) = 0;
 
-  // Makes faults for a drill, if the safety rules allow it, and ends them before their time.
+  // Makes faults for a drill, if the safety rules allow it; ends them before their time, because an
+  // operator at the address `client` wants it.
   virtual FaultReply order_faults(const FaultOrder& order) = 0;
-  virtual FaultReply end_faults(const std::string& why) = 0;
+  virtual FaultReply end_faults(const std::string& client) = 0;
 };
 
 }  // namespace regent

@@ -79,9 +79,9 @@ std::string message_of(const AdminAnswer& answer) {
          (rule.empty() ? answer.body->optValue<std::string>("error", "") : "rule " + rule) + ")";
 }
 
-// What a gateway says that another one told it names that one already.
+// What another gateway told it, and what an operator did, say already who ended it and where.
 std::string ended_text(const GatewaySample& sample) {
-  if (sample.faults_end.find(" ended it: ") != std::string::npos) return sample.faults_end;
+  if (sample.faults_end.find(" ended it") != std::string::npos) return sample.faults_end;
   return sample.region + "." + sample.gateway + " ended it: " + sample.faults_end;
 }
 

@@ -39,13 +39,17 @@ AdminReply fault_reply(const FaultReply& reply) {
   CHECK(false);
 }
 
+std::string without_port(const std::string& address) {
+  return address.substr(0, address.rfind(':'));
+}
+
 }  // namespace
 
 AdminReply AdminApi::faults(const AdminRequest& request) {
   if (auto refused = refusal(request, "fault")) return *std::move(refused);
   if (request.method == "DELETE") {
     log_event(LogLevel::info, "end of faults ordered", {{"client", request.client}});
-    return fault_reply(control_.end_faults("the operator ended them"));
+    return fault_reply(control_.end_faults(without_port(request.client)));
   }
   const auto order = parse_fault_order(request.body);
   if (!order.ok()) return admin_error(400, "bad_request", order.error().message);

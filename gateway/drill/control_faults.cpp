@@ -20,8 +20,8 @@ FaultReply Control::order_faults(const FaultOrder& order) {
   return reply ? *reply : busy_with_faults();
 }
 
-FaultReply Control::end_faults(const std::string& why) {
-  const auto reply = on_control_thread<FaultReply>([this, why] { return faults_.end(why); });
+FaultReply Control::end_faults(const std::string& client) {
+  const auto reply = on_control_thread<FaultReply>([this, client] { return faults_.end(client); });
   return reply ? *reply : busy_with_faults();
 }
 

@@ -118,13 +118,17 @@ void GatewayFaults::make(const FaultOrder& order, RegionId own) {
   cut_redis_(order.drop_redis ? until_ : Instant::min());
 }
 
-FaultReply GatewayFaults::end(const std::string& why) {
+FaultReply GatewayFaults::end(const std::string& client) {
   if (!settings_.allowed) {
     return refused(FaultReply::Kind::not_allowed, "allow_faults",
                    "this gateway was started without --allow-faults");
   }
   const std::string message = running_ ? "drill " + drill_ + " is ended here" : "nothing ran here";
-  if (running_) stop(why);
+  const TopologyGateway& own = topology_.gateway(self_);
+  if (running_) {
+    stop("an operator ended it at " + topology_.region_name(own.region) + "." + own.name +
+         ", from " + client);
+  }
   return {FaultReply::Kind::done, "", message, status()};
 }
 
@@ -148,7 +152,7 @@ void GatewayFaults::stop(const std::string& why) {
 void GatewayFaults::watch(const GatewayStatus& status, Instant now) {
   guard_.look(status, now);
   if (!running_) return;
-  if (now >= until_) return stop("their time is over");
+  if (now >= until_) return stop("its time is over");
   if (const auto told = guard_.told_to_end(now)) {
     guard_.end_as_told(*told, now);
     return stop(*told);

@@ -33,8 +33,8 @@ class GatewayFaults {
   // Replaces what the same drill ordered before. The scene's `running` and `aborted` are filled in
   // here.
   FaultReply order(const FaultOrder& order, FaultScene scene);
-  // An operator's wish. Nothing runs: done, all the same.
-  FaultReply end(const std::string& why);
+  // The wish of an operator at this address. Nothing runs: done, all the same.
+  FaultReply end(const std::string& client);
   // Ends what is over, or what a rule allows no longer.
   void watch(const GatewayStatus& status, Instant now);
   // What another gateway says of a drill, and what is to be said to others after watch().

@@ -70,7 +70,7 @@ class LinksTest(LinksDrillTest):
         self.assertLessEqual(faults["ends_in_ms"], 3000)
         self.await_unheard("us-west", "eu")
         await_whole(cluster)  # nobody ended it
-        self.assertEqual(cluster.status("us-west")["faults"]["last_end"], "their time is over")
+        self.assertEqual(cluster.status("us-west")["faults"]["last_end"], "its time is over")
 
     def test_refusals(self):
         order = {"drop_to": ["eu"], "for": "60s"}
@@ -189,7 +189,7 @@ steps:
         self.assertTrue(cluster.stands_still(self.primary, "n1"), "nobody ended it")
         self.assertTrue(self.running(self.primary))
         await_whole(cluster)
-        self.assertEqual(cluster.status(self.primary)["faults"]["last_end"], "their time is over")
+        self.assertEqual(cluster.status(self.primary)["faults"]["last_end"], "its time is over")
         self.assertFalse(cluster.stands_still(self.primary, "n1"))
         self.assertNotEqual(cluster.pid(standby, "gw1"), old[standby, "gw1"])
         self.assertEqual(cluster.pid(self.primary, "n2"), old[self.primary, "n2"])
@@ -203,7 +203,7 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
         self.drill("abort")
         rest = child.stdout.read()
         self.assertEqual(child.wait(), 1, rest)
-        self.assertIn(" ended it: the operator ended them", rest)
+        self.assertRegex(rest, r"aborted: an operator ended it at \S+\.gw1, from [\d.]+\n")
         self.assertIn("FAILED  completed", rest)
         await_whole(cluster, deadline=5)
 

@@ -27,8 +27,11 @@ TEST_F(AdminFaultsTest, SayWhatRunsAndForHowLong) {
   EXPECT_TRUE(faults->getValue<bool>("running"));
   EXPECT_EQ(faults->getArray("drop_to")->getElement<std::string>(0), "eu");
   EXPECT_GT(faults->getValue<int>("ends_in_ms"), 9000);
-  EXPECT_EQ(ask("DELETE", "/v1/faults", "", caller("operator")).code, 200);
+  const HttpAnswer ended = ask("DELETE", "/v1/faults", "", caller("operator"));
+  EXPECT_EQ(ended.code, 200);
   EXPECT_EQ(control_.fault_ends(), 1);
+  EXPECT_EQ(ended.json->getObject("faults")->getValue<std::string>("last_end"), "127.0.0.1")
+      << "whose wish it was";
 }
 
 TEST_F(AdminFaultsTest, RefusalsKeepTheirCodes) {

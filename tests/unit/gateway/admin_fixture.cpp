@@ -113,10 +113,10 @@ FaultReply FakeControl::order_faults(const FaultOrder& order) {
   return {FaultReply::Kind::done, "", "", {true, true, order, boot_now() + order.length, ""}};
 }
 
-FaultReply FakeControl::end_faults(const std::string& why) {
+FaultReply FakeControl::end_faults(const std::string& client) {
   std::scoped_lock lock(mutex_);
   ++fault_ends_;
-  return {FaultReply::Kind::done, "", "", {true, false, {}, Instant::min(), why}};
+  return {FaultReply::Kind::done, "", "", {true, false, {}, Instant::min(), client}};
 }
 
 void FakeControl::on_faults(std::function<FaultReply(const FaultOrder&)> action) {

@@ -31,7 +31,7 @@ class FakeControl : public ControlPort {
   Result<PauseOrder> set_paused(bool paused) override;
 
   FaultReply order_faults(const FaultOrder& order) override;
-  FaultReply end_faults(const std::string& why) override;
+  FaultReply end_faults(const std::string& client) override;
 
   void show(GatewayStatus status);
   void on_switchover(std::function<SwitchoverReply(const std::string&, Duration)> action);

@@ -243,7 +243,7 @@ TEST_F(DrillGuardTest, ADrillOfTheSameNameCountsAnew) {
   pass(seconds(1));
   at("us-west").status.failed_writes += 40;
   pass(seconds(1));
-  at("eu").faults->end("the operator ended them");
+  at("eu").faults->end("10.0.0.5");
   pass(DrillGuard::kPatience + seconds(1));
   at("us-west").status.failed_writes += 40;
   pass(seconds(1));
@@ -320,7 +320,8 @@ TEST_F(DrillGuardTest, FaultsOfNoDrillAreNobodyElsesMatter) {
 
 TEST_F(DrillGuardTest, WhatAnOperatorEndsIsEndedThereAlone) {
   announce(drill({}));
-  at("eu").faults->end("the operator ended them");
+  at("eu").faults->end("10.0.0.5");
+  EXPECT_EQ(end("eu"), "an operator ended it at eu.gw1, from 10.0.0.5");
   pass(seconds(5));
   EXPECT_EQ(running(), 2);
   EXPECT_EQ(order("eu", drill({})).outcome, FaultReply::Kind::done);
@@ -342,7 +343,7 @@ TEST_F(DrillGuardTest, AnAbortedDrillIsNotLetInAgainForAWhile) {
   EXPECT_EQ(order("eu", drill({})).rule, "aborted") << "it knows that by itself";
   at("eu").silent = false;
   EXPECT_EQ(order("eu", drill({}, "another")).outcome, FaultReply::Kind::done);
-  at("eu").faults->end("the operator ended them");
+  at("eu").faults->end("10.0.0.5");
   pass(DrillGuard::kTellsEnd + DrillGuard::kPatience);
   for (const char* region : {"eu", "us-west", "us-east"}) {
     EXPECT_EQ(order(region, drill({})).outcome, FaultReply::Kind::done) << region;
@@ -355,7 +356,7 @@ TEST_F(DrillGuardTest, NobodySaysAnythingWithoutADrill) {
   pass(seconds(1));
   announce(drill({}));
   pass(seconds(1));
-  for (auto& [region, gateway] : gateways_) gateway.faults->end("the operator ended them");
+  for (auto& [region, gateway] : gateways_) gateway.faults->end("10.0.0.5");
   pass(seconds(3));
   for (auto& [region, gateway] : gateways_) {
     EXPECT_TRUE(gateway.faults->notices(now_).empty()) << region;
