@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 #include <optional>
 
 #include "topology/electorate.h"
 #include "topology/link_samples.h"
+#include "topology/lost_votes.h"
 #include "topology/parse.h"
 #include "topology/plain_samples.h"
 #include "topology/region_chances.h"
@@ -31,83 +31,6 @@ double parse_share(std::string_view text) {
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return -1;
   value /= scale;
   return value > 1 ? -1 : value;
-}
-
-// How often a sum is added to before sums are kept in a table, and how large that is.
-constexpr std::size_t kMaxSumSteps = 10'000'000;
-constexpr std::uint64_t kTableSums = 50'000;
-
-// The probability that too little weight is up, or nobody may lead, when every region hears every
-// other. From lists of all sums: apart those with nobody who may lead so far, and with somebody.
-// nullopt: more than kMaxSumSteps.
-std::optional<double> lost_by_lists(const std::vector<RegionChances>& regions,
-                                    std::uint64_t needed) {
-  std::vector<WeightSums::Term> none{{0, 1.0}};
-  std::vector<WeightSums::Term> some;
-  std::size_t steps = kMaxSumSteps;
-  for (const RegionChances& region : regions) {
-    std::vector<WeightSums::Term> next_none;
-    std::vector<WeightSums::Term> next_some;
-    for (const RegionState& state : region) {
-      add_shifted(next_some, some, state.weight, state.probability, needed);
-      add_shifted(state.leads ? next_some : next_none, none, state.weight, state.probability,
-                  needed);
-      const std::size_t taken = next_none.size() + next_some.size();
-      if (taken > steps) return std::nullopt;
-      steps -= taken;
-    }
-    none = std::move(next_none);
-    some = std::move(next_some);
-  }
-  double lost = 0;
-  for (const WeightSums::Term& term : none) lost += term.probability;
-  for (const WeightSums::Term& term : some) lost += term.weight < needed ? term.probability : 0;
-  return lost;
-}
-
-// The same from tables, with weights rounded down to multiples of `unit`. `needed`: in units.
-double lost_by_tables(const std::vector<RegionChances>& regions, std::uint64_t needed,
-                      std::uint64_t unit) {
-  using Table = std::vector<double>;  // by sum; the last one: enough
-  const auto add = [needed](Table& to, const Table& from, const RegionState& state,
-                            std::uint64_t weight) {
-    const std::uint64_t shift = std::min(weight, needed);
-    for (std::size_t i = 0; i + shift < needed; ++i) to[i + shift] += state.probability * from[i];
-    for (std::size_t i = needed - shift; i <= needed; ++i)
-      to[needed] += state.probability * from[i];
-  };
-  Table none(needed + 1, 0.0);
-  Table some(needed + 1, 0.0);
-  none[0] = 1;
-  for (const RegionChances& region : regions) {
-    Table next_none(needed + 1, 0.0);
-    Table next_some(needed + 1, 0.0);
-    for (const RegionState& state : region) {
-      add(next_some, some, state, state.weight / unit);
-      add(state.leads ? next_some : next_none, none, state, state.weight / unit);
-    }
-    none = std::move(next_none);
-    some = std::move(next_some);
-  }
-  return std::accumulate(none.begin(), none.end(), 0.0) +
-         std::accumulate(some.begin(), some.end() - 1, 0.0);
-}
-
-// Where neither goes, between two bounds that come from rounding.
-ShareBounds lost_votes(const std::vector<RegionChances>& regions, std::uint64_t needed) {
-  if (const auto lost = lost_by_lists(regions, needed)) return {*lost, *lost};
-  std::uint64_t total = 0;
-  for (const RegionChances& region : regions) {
-    std::uint64_t most = 0;
-    for (const RegionState& state : region) most = std::max(most, state.weight);
-    total += most;
-  }
-  const std::uint64_t unit = total / kTableSums + 1;
-  const double most = lost_by_tables(regions, (needed + unit - 1) / unit, unit);
-  if (unit == 1) return {most, most};
-  // A rounded sum lacks at most one unit less one for each region.
-  const std::uint64_t lacking = std::min(needed, regions.size() * (unit - 1));
-  return {lost_by_tables(regions, (needed - lacking) / unit, unit), most};
 }
 
 bool links_fail(const Failures& failures) {
@@ -202,7 +125,7 @@ Unavailability unavailability_of(const Topology& topology, const Failures& failu
   const std::optional<std::vector<RegionChances>> regions = region_chances(topology, failures);
   if (!regions) return all_drawn();
   const std::uint64_t needed = Turnout(topology).tree().needed;
-  const ShareBounds lost = lost_votes(*regions, needed);
+  const ShareBounds lost = lost_votes(topology, failures, *regions, needed);
   ShareBounds cut;
   if (links_fail(failures)) {
     out.least = lost.least;

@@ -53,22 +53,6 @@ void LinkBound::order_regions() {
   order_.insert(order_.end(), leaders.begin(), last);
 }
 
-LinkBound::Beginning LinkBound::with(const Beginning& beginning, const RegionState& next) const {
-  Beginning out = beginning;
-  if (next.leads && looks_at_lead(beginning.place)) {
-    out.leaders |= Leaders{1} << (beginning.place - first_leader_);
-  }
-  ++out.place;
-  out.level += next.weight / unit_;
-  out.weight += next.weight;
-  return out;
-}
-
-double LinkBound::rest(const Beginning& beginning) const {
-  const std::vector<double>& rest = rest_[beginning.place];
-  return rest[beginning.leaders * widths_[beginning.place] + beginning.level];
-}
-
 // The states that are one in their level and lead.
 RegionChances LinkBound::rounded(const RegionChances& states) const {
   std::map<std::pair<std::uint64_t, bool>, double> sums;

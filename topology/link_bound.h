@@ -49,9 +49,20 @@ class LinkBound {
   std::size_t region_at(std::size_t place) const { return order_[place]; }
   // Whether the bound tells apart if the region at that place leads.
   bool looks_at_lead(std::size_t place) const { return place >= first_leader_; }
-  Beginning with(const Beginning& beginning, const RegionState& next) const;
+  Beginning with(Beginning beginning, const RegionState& next) const {
+    if (next.leads && looks_at_lead(beginning.place)) {
+      beginning.leaders |= Leaders{1} << (beginning.place - first_leader_);
+    }
+    ++beginning.place;
+    beginning.level += next.weight / unit_;
+    beginning.weight += next.weight;
+    return beginning;
+  }
   // The bound for everything that begins so, as a share of the time in which it does.
-  double rest(const Beginning& beginning) const;
+  double rest(const Beginning& beginning) const {
+    const std::size_t row = beginning.leaders * widths_[beginning.place];
+    return rest_[beginning.place][row + beginning.level];
+  }
   double all() const { return rest({}); }
 
   // Of the leaders, the few whose links the bound looks at: regions.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <bit>
 #include <map>
 #include <tuple>
 #include <unordered_map>
+
+#include "topology/cut_games.h"
 
 namespace regent {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 // What can be left out of sums of doubles: as shares of what is lost anyhow, and of the bound.
 constexpr double kUnseen = 1e-14;
 constexpr double kNothing = 1e-22;
+// The likeliest, with which each entry goes on, however many entries there are.
+constexpr std::size_t kFewestWays = 16;
 
 // By place in the order of LinkBound: what the region brings, a number of Search::states_. The
 // order of regions of one group does not matter, so their numbers rise.
@@ -31,28 +35,33 @@ class Weighed {
  public:
   void add(double most) {
     if (most <= 0) return;
-    Size& size = sizes_[static_cast<std::size_t>(-std::min(0, std::ilogb(most)))];
+    Size& size = sizes_[std::min(std::bit_cast<std::uint64_t>(most) >> kShift, sizes_.size() - 1)];
     ++size.count;
     size.sum += most;
   }
-  // Below it there is no more than `unseen` together, and above it no more than `most` of them.
+  // Below it there is no more than `unseen` together, and from it on no more than `most` of them.
   double cutoff(double unseen, std::size_t most) const {
-    std::size_t kept = 0;
-    for (std::size_t count = 0; kept < sizes_.size(); ++kept) {
-      if ((count += sizes_[kept].count) > most) break;
+    std::size_t from = sizes_.size();
+    for (std::size_t count = 0; from > 0; --from) {
+      if ((count += sizes_[from - 1].count) > most) break;
     }
     double below = 0;
-    for (std::size_t i = kept; i < sizes_.size(); ++i) below += sizes_[i].sum;
-    while (kept > 0 && below + sizes_[kept - 1].sum <= unseen) below += sizes_[--kept].sum;
-    return std::ldexp(1.0, 1 - static_cast<int>(kept));
+    for (std::size_t i = 0; i < from; ++i) below += sizes_[i].sum;
+    while (from < sizes_.size() && below + sizes_[from].sum <= unseen) below += sizes_[from++].sum;
+    return lower_end(from);
   }
 
  private:
+  // The exponent of a double and the first two bits after it: rising with the number.
+  static constexpr int kShift = 50;
+  static double lower_end(std::size_t size) {
+    return std::bit_cast<double>(std::uint64_t{size} << kShift);
+  }
   struct Size {
     std::size_t count = 0;
     double sum = 0;
   };
-  std::array<Size, 1100> sizes_{};  // by the power of two, negative
+  std::array<Size, 4 * 1024> sizes_{};  // up to 2
 };
 
 class Search {
@@ -61,7 +70,7 @@ class Search {
          double lost)
       : regions_(regions),
         needed_(needed),
-        down_(down),
+        games_(down),
         bound_(regions, needed, down, LinkBound::Judges::all),
         kinds_(kinds_of_regions(down)),
         lost_(lost) {}
@@ -83,32 +92,39 @@ class Search {
     double probability = 0;
     double most = 0;  // of the share of the time
   };
+  // What a region can bring, the likeliest first.
+  struct Way {
+    RegionState state;
+    std::uint16_t number = 0;
+  };
 
   std::vector<Entry> continued(const std::vector<Entry>& entries, std::size_t place) {
-    const RegionChances& chances = regions_[bound_.region_at(place)];
-    std::vector<std::uint16_t> numbers;
-    for (const RegionState& state : chances) numbers.push_back(number_of(state));
+    const std::vector<Way> ways = ways_of(regions_[bound_.region_at(place)]);
+    const std::size_t fewest = std::max(kFewestWays, kMaxContinuations / (entries.size() + 1));
+    const std::size_t count = std::min(ways.size(), fewest);
     const auto for_each = [&](const auto& take) {
       for (const Entry& entry : entries) {
-        for (std::size_t i = 0; i < chances.size(); ++i) {
-          const double probability = entry.probability * chances[i].probability;
-          take(entry, i, probability,
-               probability * bound_.rest(bound_.with(entry.beginning, chances[i])));
+        for (std::size_t i = 0; i < count; ++i) {
+          const double probability = entry.probability * ways[i].state.probability;
+          take(entry, ways[i], probability,
+               probability * bound_.rest(bound_.with(entry.beginning, ways[i].state)));
         }
       }
     };
     Weighed weighed;
-    for_each([&](const Entry&, std::size_t, double, double most) { weighed.add(most); });
-    const double unseen = kUnseen * lost_ + kNothing * bound_.all();
-    const double least = weighed.cutoff(unseen, most_after(place));
+    for_each([&](const Entry&, const Way&, double, double most) { weighed.add(most); });
+    const double least = weighed.cutoff(kUnseen * lost_ + kNothing * bound_.all(), kMaxBeginnings);
     std::unordered_map<Key, Entry, KeyHash> next;
-    for_each([&](const Entry& entry, std::size_t i, double probability, double most) {
-      if (most < least) {
-        left_out_ += most;
-      } else if (most > 0) {
-        add(entry, place, numbers[i], probability, next);
-      }
+    double kept = 0;
+    for_each([&](const Entry& entry, const Way& way, double probability, double most) {
+      if (most < least || most == 0) return;
+      kept += most;
+      add(entry, place, way.number, probability, next);
     });
+    // The bound of a beginning is the sum of those of all ways to go on with it.
+    double all = 0;
+    for (const Entry& entry : entries) all += entry.most;
+    left_out_ += std::max(0.0, all - kept);
     std::vector<Entry> out;
     for (auto& [key, entry] : next) {
       entry.most = entry.probability * bound_.rest(entry.beginning);
@@ -117,11 +133,13 @@ class Search {
     return out;
   }
 
-  // So many that going on with each of them is no more than kMaxContinuations.
-  std::size_t most_after(std::size_t place) const {
-    const bool last = place + 1 == regions_.size();
-    const std::size_t ways = last ? 1 : regions_[bound_.region_at(place + 1)].size();
-    return std::min(kMaxBeginnings, kMaxContinuations / ways);
+  std::vector<Way> ways_of(const RegionChances& chances) {
+    std::vector<Way> out;
+    for (const RegionState& state : chances) out.push_back({state, number_of(state)});
+    std::stable_sort(out.begin(), out.end(), [](const Way& a, const Way& b) {
+      return a.state.probability > b.state.probability;
+    });
+    return out;
   }
 
   void add(const Entry& entry, std::size_t place, std::uint16_t number, double probability,
@@ -164,35 +182,48 @@ class Search {
     return out;
   }
 
+  // Entries that are one game.
+  struct Game {
+    std::vector<Standing> standings;  // of one of them
+    double probability = 0;
+    double most = 0;  // of the share of the time
+  };
+
   // The weightiest first.
-  void go_through(std::vector<Entry>& entries) {
-    std::erase_if(entries, [this](const Entry& entry) {
-      return entry.beginning.weight < needed_ || entry.most == 0;  // lost anyhow, or not at all
-    });
-    for (Entry& entry : entries) {
-      const double cut = star_cut_bound(standings(entry.key), needed_, down_);
-      entry.most = std::min(entry.most, entry.probability * cut);
+  void go_through(const std::vector<Entry>& entries) {
+    std::unordered_map<std::string, Game> by_winners;
+    for (const Entry& entry : entries) {
+      if (entry.beginning.weight < needed_ || entry.most == 0) continue;  // lost anyhow, or never
+      std::vector<Standing> standings = standings_of(entry.key);
+      Game& game = by_winners[games_.winners(standings, needed_)];
+      if (game.standings.empty()) game.standings = std::move(standings);
+      game.probability += entry.probability;
+      game.most += entry.most;
     }
-    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-      return std::tie(b.most, a.key) < std::tie(a.most, b.key);
+    std::vector<Game> games;
+    for (auto& [winners, game] : by_winners) {
+      game.most = std::min(game.most, game.probability * games_.bound(game.standings, needed_));
+      games.push_back(std::move(game));
+    }
+    std::sort(games.begin(), games.end(), [](const Game& a, const Game& b) {
+      return std::tie(b.most, b.probability) < std::tie(a.most, a.probability);
     });
     double left = 0;
-    for (const Entry& entry : entries) left += entry.most;
+    for (const Game& game : games) left += game.most;
     std::size_t steps = kMaxLinkSteps;
-    for (const Entry& entry : entries) {
+    for (const Game& game : games) {
       const bool seen = steps > 0 && left > kUnseen * (lost_ + found_);
-      left -= entry.most;
-      const auto cut =
-          seen ? star_cut(standings(entry.key), needed_, down_, kinds_, steps) : std::nullopt;
+      left -= game.most;
+      const auto cut = seen ? games_.cut(game.standings, needed_, steps) : std::nullopt;
       if (cut) {
-        found_ += entry.probability * *cut;
+        found_ += game.probability * *cut;
       } else {
-        left_out_ += entry.most;
+        left_out_ += game.most;
       }
     }
   }
 
-  std::vector<Standing> standings(const Key& key) const {
+  std::vector<Standing> standings_of(const Key& key) const {
     std::vector<Standing> out;
     for (std::size_t place = 0; place < regions_.size(); ++place) {
       const RegionState& state = states_[key[place]];
@@ -204,7 +235,7 @@ class Search {
 
   const std::vector<RegionChances>& regions_;
   const std::uint64_t needed_;
-  const LinkShares& down_;
+  const CutGames games_;
   const LinkBound bound_;
   const std::vector<std::size_t> kinds_;
   const double lost_;

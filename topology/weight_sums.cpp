@@ -1,6 +1,7 @@
 #include "topology/weight_sums.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace regent {
@@ -27,8 +28,34 @@ void add_shifted(std::vector<WeightSums::Term>& sums, const std::vector<WeightSu
   sums = std::move(out);
 }
 
+// Those without it and those with it, both by rising weight, in one go: this is the innermost loop
+// of many an analysis.
 bool WeightSums::add(std::uint64_t weight, double p) {
-  return weight == 0 || add({{0, 1 - p}, {weight, p}});
+  if (weight == 0) return true;
+  std::vector<Term> sums(2 * terms_.size());
+  auto end = sums.begin();
+  const auto put = [&](std::uint64_t sum, double probability) {
+    if (probability == 0) return;
+    if (end != sums.begin() && std::prev(end)->weight == sum) {
+      std::prev(end)->probability += probability;
+    } else {
+      *end++ = {sum, probability};
+    }
+  };
+  auto without = terms_.begin();
+  for (const Term& term : terms_) {
+    const std::uint64_t with = cap_ - term.weight < weight ? cap_ : term.weight + weight;
+    for (; without != terms_.end() && without->weight < with; ++without) {
+      put(without->weight, without->probability * (1 - p));
+    }
+    put(with, term.probability * p);
+  }
+  for (; without != terms_.end(); ++without) {
+    put(without->weight, without->probability * (1 - p));
+  }
+  sums.erase(end, sums.end());
+  terms_ = std::move(sums);
+  return terms_.size() <= kMaxTerms;
 }
 
 bool WeightSums::add(const std::vector<Term>& voter) {

@@ -3,16 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/topology/topology_cases.h"
+#include "tests/unit/topology/yaml_topologies.h"
 #include "topology/load.h"
 
 namespace regent {
 namespace {
-
-Topology parsed(const std::string& yaml) {
-  LoadedTopology loaded = parse_topology(yaml, "t.yaml");
-  for (const Finding& error : loaded.errors) ADD_FAILURE() << error.message();
-  return std::move(loaded.topology);
-}
 
 using Names = std::vector<std::string>;
 

@@ -6,17 +6,12 @@
 
 #include "tests/unit/topology/small_topologies.h"
 #include "tests/unit/topology/topology_cases.h"
+#include "tests/unit/topology/yaml_topologies.h"
 #include "topology/analysis.h"
 #include "topology/load.h"
 
 namespace regent {
 namespace {
-
-Topology parsed(const std::string& yaml) {
-  LoadedTopology loaded = parse_topology(yaml, "t.yaml");
-  for (const Finding& error : loaded.errors) ADD_FAILURE() << error.message();
-  return std::move(loaded.topology);
-}
 
 std::vector<std::string> names(const std::vector<FatalLoss>& losses) {
   std::vector<std::string> out;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tests/unit/topology/small_topologies.h"
+#include "tests/unit/topology/yaml_topologies.h"
 #include "topology/analysis.h"
 #include "topology/electorate.h"
 #include "topology/load.h"
@@ -114,12 +115,6 @@ TEST(Transition, AgreesWithBruteForceOnSmallTopologies) {
     return !testing::Test::HasFailure();
   });
   EXPECT_GT(pairs, 300U);
-}
-
-Topology parsed(const std::string& yaml) {
-  LoadedTopology loaded = parse_topology(yaml, "t.yaml");
-  for (const Finding& error : loaded.errors) ADD_FAILURE() << error.message();
-  return std::move(loaded.topology);
 }
 
 TEST(Transition, OfThreeToFiveNodes) {
