@@ -41,94 +41,133 @@ std::optional<double> lost_by_lists(const std::vector<RegionChances>& regions,
   return lost;
 }
 
-// The same from tables, with weights rounded down to multiples of `unit`. `needed`: in units.
-double lost_by_tables(const std::vector<RegionChances>& regions, std::uint64_t needed,
-                      std::uint64_t unit) {
-  using Table = std::vector<double>;  // by sum; the last one: enough
-  const auto add = [needed](Table& to, const Table& from, const RegionState& state,
-                            std::uint64_t weight) {
-    const std::uint64_t shift = std::min(weight, needed);
-    for (std::size_t i = 0; i + shift < needed; ++i) to[i + shift] += state.probability * from[i];
-    for (std::size_t i = needed - shift; i <= needed; ++i)
-      to[needed] += state.probability * from[i];
-  };
-  Table none(needed + 1, 0.0);
-  Table some(needed + 1, 0.0);
-  none[0] = 1;
-  for (const RegionChances& region : regions) {
-    Table next_none(needed + 1, 0.0);
-    Table next_some(needed + 1, 0.0);
+// The probability of each sum, by sum; sums for which there is no place are left out.
+using Table = std::vector<double>;
+
+void add(Table& to, const Table& from, std::uint64_t weight, double probability) {
+  for (std::size_t i = weight; i < to.size(); ++i) to[i] += probability * from[i - weight];
+}
+
+// Tables of the sums of regions' weights, each rounded down to a multiple of `unit`.
+class RoundedSums {
+ public:
+  RoundedSums(std::uint64_t size, std::uint64_t unit) : unit_(unit), sums_(size, 0.0) {
+    if (size > 0) sums_[0] = 1;
+  }
+
+  // One more region, by its nodes. down: the share of the time for the region.
+  void add_nodes(const Topology& topology, const TopologyRegion& region, double down,
+                 const std::vector<double>& node_down) {
+    Table up = sums_;
+    for (const NodeId node : region.nodes) {
+      Table next(sums_.size(), 0.0);
+      add(next, up, 0, node_down[node.value]);
+      add(next, up, voting_weight(topology, node) / unit_, 1 - node_down[node.value]);
+      up = std::move(next);
+    }
+    for (double& sum : sums_) sum *= down;
+    add(sums_, up, 0, 1 - down);
+  }
+
+  // By its states: all of them, or those in which it does not lead.
+  void add_states(const RegionChances& region, bool leading) {
+    Table next(sums_.size(), 0.0);
     for (const RegionState& state : region) {
-      add(next_some, some, state, state.weight / unit);
-      add(state.leads ? next_some : next_none, none, state, state.weight / unit);
+      if (leading || !state.leads) add(next, sums_, state.weight / unit_, state.probability);
     }
-    none = std::move(next_none);
-    some = std::move(next_some);
+    sums_ = std::move(next);
   }
-  return std::accumulate(none.begin(), none.end(), 0.0) +
-         std::accumulate(some.begin(), some.end() - 1, 0.0);
-}
 
-// The probability that less than `needed` is up, node by node, from tables with weights rounded
-// down to multiples of `unit`. `needed`: in units.
-double lost_by_nodes(const Topology& topology, const Failures& failures, std::uint64_t needed,
-                     std::uint64_t unit) {
-  std::vector<double> sums(needed, 0.0);  // the probability of each
-  std::vector<double> region(needed);     // and while the region at hand is up
-  std::vector<double> with_node(needed);
-  if (needed > 0) sums[0] = 1;
-  for (std::size_t i = 0; i < topology.regions.size(); ++i) {
-    region = sums;
-    for (const NodeId node : topology.regions[i].nodes) {
-      const double down = failures.of_node[node.value];
-      const std::uint64_t weight = std::min(voting_weight(topology, node) / unit, needed);
-      for (std::size_t k = 0; k < needed; ++k) with_node[k] = down * region[k];
-      for (std::size_t k = weight; k < needed; ++k) with_node[k] += (1 - down) * region[k - weight];
-      std::swap(region, with_node);
+  double total() const { return std::accumulate(sums_.begin(), sums_.end(), 0.0); }
+
+ private:
+  const std::uint64_t unit_;
+  Table sums_;
+};
+
+class LostVotes {
+ public:
+  LostVotes(const Topology& topology, const Failures& failures,
+            const std::vector<RegionChances>& regions, std::uint64_t needed)
+      : topology_(topology), failures_(failures), regions_(regions), needed_(needed) {}
+
+  ShareBounds run() const {
+    const ShareBounds few = fewer(true);
+    const ShareBounds idle = nobody_leads();
+    if (few.least < few.most || idle.least < idle.most) {
+      if (const auto lost = lost_by_lists(regions_, needed_)) return {*lost, *lost};
     }
-    const double down = failures.of_region[i];
-    for (std::size_t k = 0; k < needed; ++k) sums[k] = down * sums[k] + (1 - down) * region[k];
+    return {few.least + idle.least, few.most + idle.most};
   }
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
-}
 
-// Whether nodes vote for themselves, and those of regions that do not lead are never enough.
-bool winners_lead(const Topology& topology, const std::vector<RegionChances>& regions,
-                  std::uint64_t needed) {
-  std::uint64_t most = 0;
-  for (const RegionChances& region : regions) {
-    std::uint64_t here = 0;
-    for (const RegionState& state : region) here = std::max(here, state.leads ? 0 : state.weight);
-    most += here;
+ private:
+  // Although enough is up.
+  ShareBounds nobody_leads() const {
+    std::uint64_t weight = 0;  // the most without a leader
+    double nobody = 1;
+    for (const RegionChances& region : regions_) {
+      std::uint64_t most = 0;
+      double idle = 0;
+      for (const RegionState& state : region) {
+        if (state.leads) continue;
+        most = std::max(most, state.weight);
+        idle += state.probability;
+      }
+      weight += most;
+      nobody *= idle;
+    }
+    if (weight < needed_ || nobody == 0) return {0, 0};
+    const ShareBounds few = fewer(false);
+    return {std::max(0.0, nobody - few.most), std::max(0.0, nobody - few.least)};
   }
-  return topology.kind != QuorumKind::hierarchical && most < needed;
-}
+
+  // That less than needed is up: whoever leads, or while nobody does.
+  ShareBounds fewer(bool leading) const {
+    std::size_t steps = 0;
+    std::size_t addends = 0;
+    for (std::size_t i = 0; i < regions_.size(); ++i) {
+      const bool nodes = by_nodes(i, leading);
+      steps += nodes ? topology_.regions[i].nodes.size() + 1 : regions_[i].size();
+      addends += nodes ? topology_.regions[i].nodes.size() : 1;
+    }
+    const std::size_t sums = std::clamp<std::size_t>(kMaxTableSteps / steps, 1, kMaxTableSums);
+    const std::uint64_t unit = needed_ / sums + 1;
+    const double most = fewer(leading, (needed_ + unit - 1) / unit, unit);
+    if (unit == 1) return {most, most};
+    // A rounded sum lacks at most one unit less one for each addend.
+    const std::uint64_t lacking = std::min(needed_, addends * (unit - 1));
+    return {fewer(leading, (needed_ - lacking) / unit, unit), most};
+  }
+
+  double fewer(bool leading, std::uint64_t needed, std::uint64_t unit) const {
+    RoundedSums sums(needed, unit);
+    for (std::size_t i = 0; i < regions_.size(); ++i) {
+      if (by_nodes(i, leading)) {
+        sums.add_nodes(topology_, topology_.regions[i], failures_.of_region[i], failures_.of_node);
+      } else {
+        sums.add_states(regions_[i], leading);
+      }
+    }
+    return sums.total();
+  }
+
+  // Nodes vote for themselves, and it does not matter whether their region leads.
+  bool by_nodes(std::size_t region, bool leading) const {
+    return topology_.kind != QuorumKind::hierarchical &&
+           (leading || !topology_.regions[region].may_be_primary());
+  }
+
+  const Topology& topology_;
+  const Failures& failures_;
+  const std::vector<RegionChances>& regions_;
+  const std::uint64_t needed_;
+};
 
 }  // namespace
 
 ShareBounds lost_votes(const Topology& topology, const Failures& failures,
                        const std::vector<RegionChances>& regions, std::uint64_t needed) {
-  const bool by_nodes = winners_lead(topology, regions, needed);
-  const auto lost_with = [&](std::uint64_t enough, std::uint64_t unit) {
-    return by_nodes ? lost_by_nodes(topology, failures, enough, unit)
-                    : lost_by_tables(regions, enough, unit);
-  };
-  std::size_t adders = topology.nodes.size();
-  if (!by_nodes) {
-    adders = 0;
-    for (const RegionChances& region : regions) adders += region.size();
-  }
-  const std::size_t sums = std::clamp<std::size_t>(kMaxTableSteps / adders, 1, kMaxTableSums);
-  const std::uint64_t unit = needed / sums + 1;
-  if (unit > 1) {
-    if (const auto lost = lost_by_lists(regions, needed)) return {*lost, *lost};
-  }
-  const double most = lost_with((needed + unit - 1) / unit, unit);
-  if (unit == 1) return {most, most};
-  // A rounded sum lacks at most one unit less one for each addend.
-  const std::size_t addends = by_nodes ? topology.nodes.size() : regions.size();
-  const std::uint64_t lacking = std::min(needed, addends * (unit - 1));
-  return {lost_with((needed - lacking) / unit, unit), most};
+  return LostVotes(topology, failures, regions, needed).run();
 }
 
 }  // namespace regent
