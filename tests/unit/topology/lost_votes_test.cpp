@@ -49,7 +49,7 @@ TEST(LostVotes, AreTheSameInListsAndInTables) {
   std::size_t count = 0;
   std::size_t listed = 0;
   for_each_small_topology([&](const Topology& topology) {
-    if (++count % 31 != 0) return true;
+    if (++count % 307 != 0) return true;
     const Topology heavy = heavier(topology);
     if (Turnout(heavy).tree().needed <= kMaxTableSums) return true;
     ++listed;
@@ -60,7 +60,7 @@ TEST(LostVotes, AreTheSameInListsAndInTables) {
     EXPECT_NEAR(in_lists.most, in_tables.most, 1e-14);
     return !testing::Test::HasFailure();
   });
-  EXPECT_GT(listed, 100U);
+  EXPECT_GT(listed, 20U);
 }
 
 // Too many sums for a list, and too large for a table: on both sides of what they are.
