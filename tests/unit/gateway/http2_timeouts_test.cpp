@@ -91,7 +91,7 @@ TEST_F(Http2Timeouts, AClientHasToGreet) {
 }
 
 TEST_F(Http2Timeouts, AHeadThatTricklesEndsTheConnection) {
-  serve_within(answer_ok(log_), [](Timeouts& t) { t.head = milliseconds(200); });
+  serve_within(answer_ok(log_), [](Timeouts& t) { t.head = milliseconds(800); });
   const std::string block = request_block();
   const auto whole = static_cast<std::uint8_t>(kEndStream | kEndHeaders);
   const std::string in_one = frame_begins(kHeaders, whole, 16'000) + block + kEndlessField;
@@ -108,7 +108,7 @@ TEST_F(Http2Timeouts, AHeadThatTricklesEndsTheConnection) {
 
 // Of a stream that was reset from here, so that no request waits for it.
 TEST_F(Http2Timeouts, AHeadThatNobodyWantsHasToEndAsWell) {
-  serve_within(never_answers(), [](Timeouts& t) { t.head = milliseconds(200); });
+  serve_within(never_answers(), [](Timeouts& t) { t.head = milliseconds(800); });
   const auto client = this->client();
   client->send_raw(kOpenPost + open_window(1, 0x7fffffff) +
                    Http2Client::frame(kHeaders, kEndStream, 1, literal("x", "y")));
@@ -117,7 +117,7 @@ TEST_F(Http2Timeouts, AHeadThatNobodyWantsHasToEndAsWell) {
 }
 
 TEST_F(Http2Timeouts, AFrameOfWhateverKindHasToEnd) {
-  serve_within(never_answers(), [](Timeouts& t) { t.head = milliseconds(300); });
+  serve_within(never_answers(), [](Timeouts& t) { t.head = milliseconds(800); });
   for (const std::uint8_t kind : {std::uint8_t{0x77}, kHeaders}) {
     const auto client = this->client();
     client->send_raw(kOpenPost + open_window(1, 0x7fffffff) +
