@@ -9,12 +9,12 @@ namespace {
 // What was wrong with the command line, after the words that were right: "regent topology: ...".
 std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   std::string words = "regent";
+  // An unknown word leaves a subcommand missing, which is all that the library would say.
+  const auto unknown = app->remaining(true);
   while (!app->get_subcommands().empty()) {
     app = app->get_subcommands().back();
     words += " " + app->get_name();
   }
-  // An unknown word leaves a subcommand missing, which is all that the library would say.
-  const auto unknown = app->remaining();
   const std::string what =
       unknown.empty() ? error.what() : "'" + unknown[0] + "' is not known here";
   return words + ": " + what + "\nSee '" + words + " --help'.\n";

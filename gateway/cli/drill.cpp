@@ -1,10 +1,8 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 #include "gateway/cli/admin_client.h"
 #include "gateway/cli/cli.h"
@@ -12,6 +10,7 @@
 #include "gateway/cli/drill_rehearsal.h"
 #include "gateway/cli/measured_round_trips.h"
 #include "gateway/cli/drill_rehearse.h"
+#include "gateway/cli/drill_reports.h"
 #include "gateway/cli/drill_run.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/drill_report.h"
@@ -22,7 +21,6 @@
 namespace regent::cli {
 namespace {
 
-constexpr std::size_t kEarlierRuns = 20;  // that a report is compared with
 constexpr Duration kEndLimit = std::chrono::seconds(5);
 
 struct DrillOptions {
@@ -30,8 +28,6 @@ struct DrillOptions {
   std::string file;
   std::string folder = "deploy/drills";
   std::string out = "drill-reports";
-  std::string id;
-  std::string format = "json";
   std::uint64_t rehearsals = 1000;
 };
 
@@ -146,6 +142,15 @@ int check(const DrillOptions& options) {
   return kDone;
 }
 
+// One line, with the first of the reasons; `drill check` shows all.
+std::string no_drill_text(const std::vector<Finding>& errors) {
+  Finding first = errors.front();
+  first.text = "no valid drill: " + (first.path.empty() ? "" : first.path + ": ") + first.text;
+  first.path.clear();
+  const std::size_t more = errors.size() - 1;
+  return first.message() + (more > 0 ? " (and " + std::to_string(more) + " more)" : "");
+}
+
 int list(const DrillOptions& options) {
   std::error_code problem;
   std::vector<std::string> files;
@@ -163,8 +168,8 @@ int list(const DrillOptions& options) {
   int exit_code = kDone;
   for (const std::string& file : files) {
     const LoadedDrill loaded = load_drill(file, nullptr);
-    for (const Finding& error : loaded.errors) std::cerr << error.message() << "\n";
     if (!loaded.errors.empty()) {
+      std::cerr << no_drill_text(loaded.errors) << "\n";
       exit_code = kBadTopology;
       continue;
     }
@@ -172,49 +177,6 @@ int list(const DrillOptions& options) {
               << (loaded.drill.about.empty() ? "" : ": " + loaded.drill.about) << "\n";
   }
   return exit_code;
-}
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::stringstream text;
-  text << stream.rdbuf();
-  return text.str();
-}
-
-// The last ones of the drill, oldest first: reports are named as drills, and then by their time.
-std::vector<EarlierRun> earlier_runs(const std::string& folder, const std::string& drill) {
-  std::vector<std::filesystem::path> paths;
-  std::error_code problem;
-  const std::string begins = drill_stem(drill);
-  for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
-    const std::filesystem::path& path = entry.path();
-    const bool named = path.filename().string().rfind(begins, 0) == 0;
-    if (named && path.extension() == ".json") paths.push_back(path);
-  }
-  std::ranges::sort(paths);
-  std::vector<EarlierRun> runs;
-  for (std::size_t i = paths.size(); i > 0 && runs.size() < kEarlierRuns; --i) {
-    if (auto run = earlier_run(read_file(paths[i - 1]), drill)) runs.push_back(*std::move(run));
-  }
-  std::ranges::reverse(runs);
-  return runs;
-}
-
-bool write_reports(const std::string& folder, const DrillReport& report) {
-  std::error_code problem;
-  std::filesystem::create_directories(folder, problem);
-  const std::string stem = folder + "/" + report.record.id;
-  for (const auto& [name, text] : {std::pair(stem + ".json", report_json(report)),
-                                   std::pair(stem + ".xml", report_junit(report)),
-                                   std::pair(stem + ".html", report_page(report))}) {
-    std::ofstream stream(name, std::ios::binary);
-    stream << text << std::flush;
-    if (stream) continue;
-    complain("drill run", "cannot write " + name);
-    return false;
-  }
-  std::cout << "report: " << stem << ".html (and .json, .xml)\n";
-  return true;
 }
 
 // What the run has to be compared with; before it, so that it is a forecast. In one thread: a
@@ -342,27 +304,8 @@ int end_drill(const DrillOptions& options) {
   return exit_code;
 }
 
-// What `drill run` wrote.
-int report(const DrillOptions& options) {
-  const std::string stem = options.out + "/" + options.id;
-  const std::string suffix = options.format == "html"    ? ".html"
-                             : options.format == "junit" ? ".xml"
-                                                         : ".json";
-  const std::string text = read_file(stem + suffix);
-  if (text.empty() || options.id.find('/') != std::string::npos) {
-    complain("drill report", "there is no " + stem + suffix);
-    return kError;
-  }
-  std::cout << text;
-  return kDone;
-}
-
 void add_file(CLI::App& command, DrillOptions& options) {
   command.add_option("FILE", options.file, "Drill file")->required();
-}
-
-void add_out(CLI::App& command, DrillOptions& options) {
-  command.add_option("--out", options.out, "Folder of the reports")->capture_default_str();
 }
 
 }  // namespace
@@ -385,7 +328,7 @@ void add_drill_command(CLI::App& app, int& exit_code) {
       add("run", "Carry a drill out on the running cluster, which can end it without you", run);
   add_file(*running, *options);
   add_client_options(*running, options->client);
-  add_out(*running, *options);
+  add_reports_folder(*running, options->out);
   running
       ->add_option("--rehearse", options->rehearsals,
                    "So many rehearsals to compare the run with; 0: none")
@@ -393,12 +336,7 @@ void add_drill_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   auto* ending = add("abort", "End and undo the drill that runs", end_drill);
   add_client_options(*ending, options->client);
-  auto* reporting = add("report", "Print the report of a drill that was run", report);
-  reporting->add_option("ID", options->id, "As `drill run` printed it")->required();
-  reporting->add_option("--format", options->format, "json, junit or html")
-      ->check(CLI::IsMember({"json", "junit", "html"}))
-      ->capture_default_str();
-  add_out(*reporting, *options);
+  add_report_command(*drill, exit_code);
   add_rehearse_command(*drill, exit_code);
 }
 

@@ -74,8 +74,11 @@ void print_figures(const RehearseOptions& options, const RehearsedFigures& figur
   print_spread("failover: first fault to the first write under the next epoch", figures.failover);
   print_spread("longest time without an acknowledged write", figures.gap);
   const Spread& failed = figures.failed_writes;
-  std::printf("\nfailed writes: median %.0f, max %.0f (seed %llu)\n", failed.at(0.5), failed.max(),
-              static_cast<unsigned long long>(failed.seed_of_max()));
+  std::printf("\nfailed writes: median %.0f, max %.0f", failed.at(0.5), failed.max());
+  if (failed.max() > 0) {
+    std::printf(" (seed %llu)", static_cast<unsigned long long>(failed.seed_of_max()));
+  }
+  std::printf("\n");
   if (!figures.failed.empty()) std::printf("\n");
   for (std::size_t i = 0; i < std::min(kShownFailures, figures.failed.size()); ++i) {
     const auto& [seed, why] = figures.failed[i];

@@ -188,6 +188,7 @@ std::string report_json(const DrillReport& report) {
   out->set("length_s", rounded(record.length));
   out->set("passed", verdict.passed);
   out->set("verdict", verdict_sentence(report));
+  out->set("summary", verdict_text(report));
   out->set("aborted", record.aborted);
   out->set("checks", checks_json(verdict));
   out->set("gap_s", rounded(verdict.gap));
@@ -203,6 +204,20 @@ std::string report_json(const DrillReport& report) {
   out->set("samples", samples_json(record));
   out->set("probes", probes_json(record));
   return json_text(*out);
+}
+
+std::optional<std::string> kept_text(const std::string& json) {
+  try {
+    Poco::JSON::Parser parser;
+    const auto report = parser.parse(json).extract<Object::Ptr>();
+    return report->getValue<std::string>("id") + ": cluster " +
+           report->getValue<std::string>("cluster") + ", " +
+           report->getValue<std::string>("started") + ", took " +
+           seconds_text(report->getValue<double>("length_s")) + "\n" +
+           report->getValue<std::string>("summary");
+  } catch (const std::exception&) {  // Poco::Exception is one
+    return std::nullopt;
+  }
 }
 
 std::string rehearsal_json(const RehearsedFigures& figures) {

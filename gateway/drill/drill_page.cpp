@@ -109,11 +109,7 @@ void write_phases(Out& out, const DrillPhases& phases) {
   }
   out << "<p class=\"note\">Seconds since the drill began to act. All but the first write are seen "
          "by asking the gateways, so they may be a moment late.</p>\n";
-  const std::pair<const char*, double> rows[] = {{"detect: a link is not up", phases.detected},
-                                                 {"lease runs out", phases.lease_over},
-                                                 {"vote: the next primary leads", phases.voted},
-                                                 {"publish: others know it", phases.published},
-                                                 {"first write", phases.first_write}};
+  const auto rows = named_phases(phases);
   double end = 0.001;
   for (const auto& [name, at] : rows) end = std::max(end, at);
   begin_table(out, "Phases", {"phase", "at", "took", "since the beginning"});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <sstream>
 
 namespace regent {
@@ -56,7 +57,51 @@ std::string successor(const DrillRecord& record) {
   return next == nullptr ? "" : next->served_by;
 }
 
+std::string phases_text(const DrillPhases& phases) {
+  if (phases.first_write < 0 && phases.voted < 0) return "  phases: there was no failover\n";
+  std::string text = "  phases of the failover, since the drill began to act:\n";
+  for (const auto& [name, at] : named_phases(phases)) {
+    text += "    " + name + std::string(32 - name.size(), ' ') +
+            (at < 0 ? "not seen" : seconds_text(at)) + "\n";
+  }
+  return text;
+}
+
+// The least that a quorum had to spare, and who had none for a while. A gateway that the drill cuts
+// off from all others has none, as it should.
+std::string margins_text(const std::vector<GatewaySample>& samples) {
+  const GatewaySample* least = nullptr;
+  std::set<std::string> without;
+  for (const GatewaySample& sample : samples) {
+    if (!sample.answered) continue;
+    if (!sample.won) {
+      without.insert(sample.region + "." + sample.gateway);
+    } else if (least == nullptr || sample.margin < least->margin) {
+      least = &sample;
+    }
+  }
+  std::string text;
+  if (least != nullptr) {
+    text = "at least " + std::to_string(least->margin) + " to spare (" + least->region + "." +
+           least->gateway + ", " + seconds_text(least->at) + ")";
+  }
+  for (const std::string& name : without) {
+    const bool first = name == *without.begin();
+    text += !first ? ", " : text.empty() ? "none at " : "; none for a while at ";
+    text += name;
+  }
+  return text.empty() ? "" : "  quorum: " + text + "\n";
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, double>> named_phases(const DrillPhases& phases) {
+  return {{"detect: a link is not up", phases.detected},
+          {"lease runs out", phases.lease_over},
+          {"vote: the next primary leads", phases.voted},
+          {"publish: others know it", phases.published},
+          {"first write", phases.first_write}};
+}
 
 std::string seconds_text(double value) {
   char text[32];
@@ -147,6 +192,7 @@ std::string verdict_text(const DrillReport& report) {
     out << (check.passed ? "  passed  " : "  FAILED  ") << check.name << ": " << check.expected
         << ": " << check.actual << "\n";
   }
+  out << phases_text(report.verdict.phases) << margins_text(report.record.samples);
   if (report.rehearsed) {
     for (const Placement& placement : place_figures(report.verdict, *report.rehearsed)) {
       out << "  " << placement.figure << ": " << placement.text << "\n";

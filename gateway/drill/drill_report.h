@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gateway/drill/drill_record.h"
@@ -41,8 +42,14 @@ std::string rehearsal_json(const RehearsedFigures& figures);
 
 // What came out, in one sentence.
 std::string verdict_sentence(const DrillReport& report);
-// For the terminal: every check, where the figures lie, and the sentence.
+// For the terminal: every check, the phases of the failover, how near the quorum came to its end,
+// where the figures lie, and the verdict.
 std::string verdict_text(const DrillReport& report);
+// The same from report_json(), below a line that says which run it was; nullopt: it is no report.
+std::optional<std::string> kept_text(const std::string& json);
+
+// What the phases are called, and their times, in their order.
+std::vector<std::pair<std::string, double>> named_phases(const DrillPhases& phases);
 
 // Text as it may stand in XML and HTML, also within quotes; what is no UTF-8 is replaced.
 std::string escaped(const std::string& text);

@@ -132,7 +132,7 @@ class LinksTest(LinksDrillTest):
         """On a busy machine a run may be late, and its report says so."""
         for _ in range(3):
             old = await_whole(self.cluster)
-            self.drill("run", str(DRILLS / "lose-primary.yaml"), rehearse=1000)
+            said = self.drill("run", str(DRILLS / "lose-primary.yaml"), rehearse=1000)
             report, page, junit = self.reports(f"{self.cluster.work}/reports", "lose-primary")
             self.assertEqual([placed["figure"] for placed in report["compared"]],
                              ["failover time", "longest time without a write"])
@@ -151,9 +151,16 @@ class LinksTest(LinksDrillTest):
         others = set(self.cluster.regions) - {old, new}
         self.check_failover(self.check_page(page, report), old, new, others)
         self.check_screenshots(page, self.cluster.work)
-        shown = json.loads(self.cluster.regent("drill", "report", report["id"], "--out",
-                                               f"{self.cluster.work}/reports", region="eu"))
-        self.assertEqual(shown, report)
+        self.check_report_command(report, said)
+
+    def check_report_command(self, report, said):
+        """`drill report` prints what the run said at its end, and the JSON when asked for it."""
+        argv = ["drill", "report", report["id"], "--out", f"{self.cluster.work}/reports"]
+        self.assertEqual(json.loads(self.cluster.regent(*argv, "--json")), report)
+        first, *rest = self.cluster.regent(*argv).splitlines(keepends=True)
+        self.assertRegex(first, f"^{report['id']}: cluster shop, .* UTC, took ")
+        self.assertIn("  passed  gap: at most", rest[3])
+        self.assertTrue(said.endswith("".join(rest)), said)
 
 
 class ProcessesTest(DrillTest):

@@ -196,6 +196,12 @@ class CheckTest(unittest.TestCase):
             self.assertEqual((code, printed), (64, ""), words)
             self.assertIn(words[1], complaint)
 
+    def test_names_the_word_that_is_no_command(self):
+        for words in (["nonsense"], ["topology", "nonsense"], ["drill", "check", "x", "nonsense"]):
+            code, printed, complaint = regent(*words)
+            self.assertEqual((code, printed), (64, ""), words)
+            self.assertIn("'nonsense' is not known here", complaint)
+
 
 class ExplainTest(unittest.TestCase):
     def explain(self, name, down):

@@ -1,5 +1,6 @@
 #include "gateway/drill/drill_report.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@ namespace regent {
 namespace {
 
 using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Not;
 
 // Writes of two seconds through two regions: east leads in epoch 1, is cut off at 0.5 s, and west
 // takes over in epoch 2 at 1.5 s.
@@ -18,6 +21,7 @@ class DrillVerdictTest : public ::testing::Test {
   DrillVerdictTest() {
     record_.id = "loss-1";
     record_.cluster = "shop";
+    record_.started = "2026-11-26 10:15:00 UTC";
     record_.drill.name = "loss";
     record_.drill.about = "a <b>";
     record_.lease = std::chrono::milliseconds(500);
@@ -166,10 +170,46 @@ TEST_F(DrillVerdictTest, TheReportsHoldIt) {
             "Passed: west took writes 1.00 s after the drill began to act, writes stopped for at "
             "most 1.09 s, and none of 10 writes failed; all 6 expectations were met.");
 
+  EXPECT_EQ(kept_text(json), "loss-1: cluster shop, 2026-11-26 10:15:00 UTC, took 2.00 s\n" +
+                                 verdict_text(report));
+  EXPECT_FALSE(kept_text("no json").has_value());
+  EXPECT_FALSE(kept_text("{}").has_value());
+
   record_.aborted = "\"quoted\" & cut";
   const std::string junit = report_junit({record_, judge_drill(record_)});
   EXPECT_NE(junit.find("tests=\"6\" failures=\"1\""), std::string::npos) << junit;
   EXPECT_NE(junit.find("&quot;quoted&quot; &amp; cut"), std::string::npos);
+}
+
+TEST_F(DrillVerdictTest, TheTerminalShowsChecksPhasesMarginsAndTheVerdict) {
+  add_samples();
+  record_.samples[1].margin = 2;
+  record_.samples[4].margin = 1;
+  const auto text = [&] { return verdict_text({record_, judge_drill(record_)}); };
+  for (GatewaySample& sample : record_.samples) sample.margin += 1;
+  EXPECT_EQ(text(), R"(  passed  completed: every step is taken: yes
+  passed  one primary: at most one at any time: so it was
+  passed  primary: await a primary in west: so it was
+  passed  gap: at most 1.20 s: 1.09 s
+  passed  failed writes: at most 0: 0 of 10
+  passed  minority: takes no writes: 0 taken
+  phases of the failover, since the drill began to act:
+    detect: a link is not up        0.30 s
+    lease runs out                  0.50 s
+    vote: the next primary leads    1.00 s
+    publish: others know it         1.20 s
+    first write                     1.00 s
+  quorum: at least 1 to spare (east.gw1, 0.30 s); none for a while at west.gw1
+drill loss passed: longest time without an acknowledged write 1.09 s, 0 of 10 writes failed
+)");
+  record_.samples[2].answered = record_.samples[3].answered = false;
+  EXPECT_THAT(text(), HasSubstr("detect: a link is not up        not seen\n"));
+  record_.samples[5].answered = false;
+  EXPECT_THAT(text(), HasSubstr("(east.gw1, 0.30 s)\n")) << "nobody said it was lost";
+  record_.samples.clear();
+  EXPECT_THAT(text(), Not(HasSubstr("quorum:")));
+  record_.actions.clear();
+  EXPECT_THAT(text(), HasSubstr("  phases: there was no failover\ndrill loss passed"));
 }
 
 TEST_F(DrillVerdictTest, ThePageShowsItAndNeedsNothingElse) {
