@@ -59,11 +59,15 @@ class RoundedSums {
   void add_nodes(const Topology& topology, const TopologyRegion& region, double down,
                  const std::vector<double>& node_down) {
     Table up = sums_;
+    Table next(sums_.size());
     for (const NodeId node : region.nodes) {
-      Table next(sums_.size(), 0.0);
-      add(next, up, 0, node_down[node.value]);
-      add(next, up, voting_weight(topology, node) / unit_, 1 - node_down[node.value]);
-      up = std::move(next);
+      const double without = node_down[node.value];
+      const std::size_t weight = std::min(voting_weight(topology, node) / unit_, next.size());
+      for (std::size_t i = 0; i < weight; ++i) next[i] = without * up[i];
+      for (std::size_t i = weight; i < next.size(); ++i) {
+        next[i] = without * up[i] + (1 - without) * up[i - weight];
+      }
+      std::swap(up, next);
     }
     for (double& sum : sums_) sum *= down;
     add(sums_, up, 0, 1 - down);

@@ -5,7 +5,7 @@
 
 namespace regent {
 
-inline constexpr std::size_t kMaxTableSums = 2'000'000;
+inline constexpr std::size_t kMaxTableSums = 500'000;
 
 // The share of the time in which too little weight is up, or nobody may lead, when every region
 // hears every other. Internal to the analysis of availability.

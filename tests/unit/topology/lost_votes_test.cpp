@@ -88,7 +88,7 @@ TEST(LostVotes, AreBetweenBoundsWhereOnlyTheLeadIsRounded) {
   const Failures failures = Failures::everywhere(topology, 0.1, 0.5, 0);
   const ShareBounds exact = lost(topology, failures);
   EXPECT_EQ(exact.least, exact.most);
-  const ShareBounds rounded = lost(heavier(topology, 50), failures);
+  const ShareBounds rounded = lost(heavier(topology, 40), failures);
   EXPECT_LT(rounded.least, exact.least);
   EXPECT_GT(rounded.most, exact.most);
   EXPECT_LT(rounded.most, rounded.least * 1.0001);
