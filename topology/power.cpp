@@ -13,13 +13,14 @@ namespace {
 // group decides what is above it.
 bool add_power(const Explanation& group, double reach, std::vector<double>& power) {
   const std::vector<double> evenly(power.size(), 0.5);
-  std::vector<double> won;
+  std::vector<Chance> chances;
   for (const Explanation& child : group.children) {
-    won.push_back(won_probability(child, evenly));
-    if (won.back() < 0) return false;
+    const std::optional<Chance> chance = chance_of(child, evenly);
+    if (!chance) return false;
+    chances.push_back(*chance);
   }
   std::vector<double> swings;
-  if (!swing_probabilities(group, won, swings)) return false;
+  if (!swing_probabilities(group, chances, swings)) return false;
   for (std::size_t i = 0; i < group.children.size(); ++i) {
     const Explanation& child = group.children[i];
     if (child.leaf != kNoNode) {

@@ -30,7 +30,7 @@ void add_shifted(std::vector<WeightSums::Term>& sums, const std::vector<WeightSu
 
 // Those without it and those with it, both by rising weight, in one go: this is the innermost loop
 // of many an analysis.
-bool WeightSums::add(std::uint64_t weight, double p) {
+bool WeightSums::add(std::uint64_t weight, const Chance& voter) {
   if (weight == 0) return true;
   std::vector<Term> sums(2 * terms_.size());
   auto end = sums.begin();
@@ -46,12 +46,12 @@ bool WeightSums::add(std::uint64_t weight, double p) {
   for (const Term& term : terms_) {
     const std::uint64_t with = cap_ - term.weight < weight ? cap_ : term.weight + weight;
     for (; without != terms_.end() && without->weight < with; ++without) {
-      put(without->weight, without->probability * (1 - p));
+      put(without->weight, without->probability * voter.lost);
     }
-    put(with, term.probability * p);
+    put(with, term.probability * voter.won);
   }
   for (; without != terms_.end(); ++without) {
-    put(without->weight, without->probability * (1 - p));
+    put(without->weight, without->probability * voter.lost);
   }
   sums.erase(end, sums.end());
   terms_ = std::move(sums);
@@ -77,15 +77,16 @@ double WeightSums::between(std::uint64_t least, std::uint64_t most) const {
   return sum;
 }
 
-double won_probability(const Explanation& group, const std::vector<double>& up) {
-  if (group.leaf != kNoNode) return up.at(group.leaf.value);
+std::optional<Chance> chance_of(const Explanation& group, const std::vector<double>& down) {
+  if (group.leaf != kNoNode) return Chance::of_loss(down.at(group.leaf.value));
   WeightSums sums(group.needed);
   for (const Explanation& child : group.children) {
     if (child.own_weight == 0) continue;
-    const double won = won_probability(child, up);
-    if (won < 0 || !sums.add(child.own_weight, won)) return -1;
+    const std::optional<Chance> chance = chance_of(child, down);
+    if (!chance || !sums.add(child.own_weight, *chance)) return std::nullopt;
   }
-  return sums.at_least(group.needed);
+  const double won = sums.at_least(group.needed);
+  return Chance{won, sums.between(0, group.needed - 1)};
 }
 
 namespace {
@@ -96,9 +97,9 @@ class LeaveOneOut {
  public:
   struct Voter {
     std::uint64_t weight = 0;
-    double won = 0;
+    Chance chance;
     std::size_t place = 0;
-    bool like(const Voter& other) const { return weight == other.weight && won == other.won; }
+    bool like(const Voter& other) const { return weight == other.weight && chance == other.chance; }
   };
   LeaveOneOut(std::uint64_t needed, std::vector<Voter> voters, std::vector<double>& swings)
       : needed_(needed), voters_(std::move(voters)), swings_(swings) {}
@@ -123,7 +124,7 @@ class LeaveOneOut {
  private:
   bool add(WeightSums& sums, std::size_t first, std::size_t last) const {
     for (std::size_t i = first; i < last; ++i) {
-      if (!sums.add(voters_[i].weight, voters_[i].won)) return false;
+      if (!sums.add(voters_[i].weight, voters_[i].chance)) return false;
     }
     return true;
   }
@@ -135,22 +136,22 @@ class LeaveOneOut {
 
 }  // namespace
 
-bool swing_probabilities(const Explanation& group, const std::vector<double>& won,
+bool swing_probabilities(const Explanation& group, const std::vector<Chance>& chances,
                          std::vector<double>& swings) {
   swings.assign(group.children.size(), 0);
   std::vector<LeaveOneOut::Voter> voters;
   for (std::size_t i = 0; i < group.children.size(); ++i) {
     const std::uint64_t weight = group.children[i].own_weight;
-    if (weight > 0) voters.push_back({weight, won.at(i), i});
+    if (weight > 0) voters.push_back({weight, chances.at(i), i});
   }
   if (voters.empty()) return true;
   // Stable, so that equals stay in their order and rounding is the same every time.
   std::stable_sort(voters.begin(), voters.end(), [](const auto& one, const auto& other) {
-    return std::tie(one.weight, one.won) < std::tie(other.weight, other.won);
+    return std::tie(one.weight, one.chance.won) < std::tie(other.weight, other.chance.won);
   });
   const std::size_t count = voters.size();
-  return LeaveOneOut(group.needed, std::move(voters), swings).run(0, count,
-                                                                  WeightSums(group.needed));
+  return LeaveOneOut(group.needed, std::move(voters), swings)
+      .run(0, count, WeightSums(group.needed));
 }
 
 }  // namespace regent

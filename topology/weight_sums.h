@@ -1,12 +1,23 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "quorum/tree.h"
 
 namespace regent {
+
+// That something is won, and that it is not. Both, since of the one, taken from 1, nothing is left
+// of the other where that is tiny.
+struct Chance {
+  double won = 0;
+  double lost = 1;
+
+  static Chance of_loss(double lost) { return {1 - lost, lost}; }
+  bool operator==(const Chance&) const = default;
+};
 
 // The probability of each weight that some independent voters have together: the coefficients of
 // the generating function prod (1 - p + p x^w), as a sparse list. Exact but for rounding. Such
@@ -22,9 +33,9 @@ class WeightSums {
 
   explicit WeightSums(std::uint64_t cap) : cap_(cap), terms_{{0, 1.0}} {}
 
-  // One more voter, which has `weight` with probability p and nothing else. False, and of no
-  // further use: there would be more than kMaxTerms sums.
-  [[nodiscard]] bool add(std::uint64_t weight, double p);
+  // One more voter, which has `weight` when it is won and nothing else. False, and of no further
+  // use: there would be more than kMaxTerms sums.
+  [[nodiscard]] bool add(std::uint64_t weight, const Chance& voter);
   // One more voter of any of these weights, whose probabilities add up to 1.
   [[nodiscard]] bool add(const std::vector<Term>& voter);
 
@@ -42,13 +53,13 @@ class WeightSums {
 void add_shifted(std::vector<WeightSums::Term>& sums, const std::vector<WeightSums::Term>& terms,
                  std::uint64_t weight, double p, std::uint64_t cap);
 
-// The probability that a group is won when each leaf grants with `up` (by NodeId), independently.
-// Below 0: not known, there are too many sums.
-double won_probability(const Explanation& group, const std::vector<double>& up);
+// Whether a group is won when each leaf refuses with `down` (by NodeId), independently. nullopt:
+// there are too many sums.
+std::optional<Chance> chance_of(const Explanation& group, const std::vector<double>& down);
 
 // For each child of a group, by its place: the probability that the group is won with it and not
-// without it, when the others are won with `won` (by place). False: too many sums.
-[[nodiscard]] bool swing_probabilities(const Explanation& group, const std::vector<double>& won,
+// without it, when the others are won with their chances (by place). False: too many sums.
+[[nodiscard]] bool swing_probabilities(const Explanation& group, const std::vector<Chance>& chances,
                                        std::vector<double>& swings);
 
 }  // namespace regent

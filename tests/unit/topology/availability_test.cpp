@@ -161,6 +161,25 @@ TEST(Availability, OfThreeRegions) {
   EXPECT_NEAR(unavailability_of(topology, cut).least, 1 - linked, 1e-12);
 }
 
+// However small: nothing of it is lost beside what is likely.
+TEST(Availability, OfWhatHardlyEverFails) {
+  for (const char* kind : {"majority", "weighted", "hierarchical"}) {
+    const Topology topology =
+        parsed("cluster: c\nquorum: " + std::string(kind) +
+               "\nregions:\n  a: { gateways: { g: a0 }, nodes: { n1: a1, n2: a2, n3: a3 } }\n");
+    for (const double down : {0.01, 1e-4, 1e-7, 1e-12}) {
+      const double two = 3 * down * down * (1 - down) + down * down * down;
+      const Unavailability nodes =
+          unavailability_of(topology, Failures::everywhere(topology, 0, down, 0));
+      EXPECT_TRUE(nodes.exact());
+      EXPECT_NEAR(nodes.guess, two, 1e-12 * two) << kind << down;
+      const Unavailability region =
+          unavailability_of(topology, Failures::everywhere(topology, down, 0, 0));
+      EXPECT_NEAR(region.guess, down, 1e-12 * down) << kind << down;
+    }
+  }
+}
+
 // Regions that can change places are taken together, also where only some can.
 TEST(Availability, AgreesWithBruteForceWhereLinksAreAlike) {
   const Topology topology = parsed(square(4, "majority"));

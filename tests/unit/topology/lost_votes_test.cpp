@@ -34,7 +34,8 @@ Topology as_heavy_as_can_be(const Topology& topology) {
 double too_few_up(const Topology& topology, double down) {
   const std::uint64_t needed = Turnout(topology).tree().needed;
   WeightSums sums(needed);
-  for (const TopologyNode& node : topology.nodes) EXPECT_TRUE(sums.add(node.weight, 1 - down));
+  for (const TopologyNode& node : topology.nodes)
+    EXPECT_TRUE(sums.add(node.weight, {1 - down, down}));
   return sums.between(0, needed - 1);
 }
 

@@ -92,21 +92,22 @@ TEST(Power, IsNearWhatDrawsSay) {
   EXPECT_GT(trees, 10'000U);
 }
 
-// The probability of a win is the sum over all sets that win.
-TEST(WonProbability, AgreesWithBruteForceOnAllSmallTrees) {
-  const std::vector<double> up{0.9, 0.85, 0.99, 0.7, 0.6, 0.95, 0.5, 0.8};
+// A chance is the sum over all sets that win, and over those that do not.
+TEST(ChanceOf, AgreesWithBruteForceOnAllSmallTrees) {
+  const std::vector<double> down{0.1, 0.15, 0.01, 0.3, 0.4, 0.05, 0.5, 1e-15};
   for_each_small_tree([&](const SmallTree& tree) {
-    double won = 0;
+    Chance all{0, 0};
     for (std::uint32_t set = 0; set < 1U << tree.leaves; ++set) {
-      if (!tree.wins(set)) continue;
       double probability = 1;
       for (std::uint32_t i = 0; i < tree.leaves; ++i) {
-        probability *= (set >> i & 1) != 0 ? up[i] : 1 - up[i];
+        probability *= (set >> i & 1) != 0 ? 1 - down[i] : down[i];
       }
-      won += probability;
+      (tree.wins(set) ? all.won : all.lost) += probability;
     }
-    EXPECT_NEAR(won_probability(Explanation::of(tree.tree, Ballot(tree.tree)), up), won, 1e-12)
-        << tree.text();
+    const auto chance = chance_of(Explanation::of(tree.tree, Ballot(tree.tree)), down);
+    EXPECT_TRUE(chance);
+    EXPECT_NEAR(chance->won, all.won, 1e-12) << tree.text();
+    EXPECT_NEAR(chance->lost, all.lost, 1e-12) << tree.text();
     return !testing::Test::HasFailure();
   });
 }
