@@ -115,16 +115,19 @@ class Search {
     for_each([&](const Entry&, const Way&, double, double most) { weighed.add(most); });
     const double least = weighed.cutoff(kUnseen * lost_ + kNothing * bound_.all(), kMaxBeginnings);
     std::unordered_map<Key, Entry, KeyHash> next;
-    double kept = 0;
+    double seen = 0;
     for_each([&](const Entry& entry, const Way& way, double probability, double most) {
-      if (most < least || most == 0) return;
-      kept += most;
-      add(entry, place, way.number, probability, next);
+      seen += most;
+      if (most < least || most == 0) {
+        left_out_ += most;
+      } else {
+        add(entry, place, way.number, probability, next);
+      }
     });
     // The bound of a beginning is the sum of those of all ways to go on with it.
     double all = 0;
     for (const Entry& entry : entries) all += entry.most;
-    left_out_ += std::max(0.0, all - kept);
+    if (count < ways.size()) left_out_ += std::max(0.0, all - seen);
     std::vector<Entry> out;
     for (auto& [key, entry] : next) {
       entry.most = entry.probability * bound_.rest(entry.beginning);
@@ -195,6 +198,7 @@ class Search {
     for (const Entry& entry : entries) {
       if (entry.beginning.weight < needed_ || entry.most == 0) continue;  // lost anyhow, or never
       std::vector<Standing> standings = standings_of(entry.key);
+      if (std::ranges::none_of(standings, &Standing::leads)) continue;  // lost anyhow, too
       Game& game = by_winners[games_.winners(standings, needed_)];
       if (game.standings.empty()) game.standings = std::move(standings);
       game.probability += entry.probability;

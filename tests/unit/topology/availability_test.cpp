@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/unit/topology/small_topologies.h"
 #include "tests/unit/topology/yaml_topologies.h"
 #include "topology/electorate.h"
@@ -159,6 +161,26 @@ TEST(Availability, OfThreeRegions) {
   const Failures cut = Failures::everywhere(topology, 0.1, 0.2, 0.5);
   const double linked = up * up * up * (1 - 0.125) + 3 * up * up * (1 - up) * 0.5;
   EXPECT_NEAR(unavailability_of(topology, cut).least, 1 - linked, 1e-12);
+}
+
+// More regions than the bound of links tells apart, and a witness that is enough without them.
+TEST(Availability, CountsOnceWhatIsLostWithoutAnybodyWhoMayLead) {
+  std::string yaml =
+      "cluster: c\nregions:\n  w: { witness: true, weight: 12, gateways: { g: w0 }, "
+      "nodes: { n1: w1 } }\n";
+  for (char name = 'a'; name <= 'k'; ++name) {
+    yaml += std::string("  ") + name + ": { gateways: { g: " + name + "0 }, nodes: { n1: " + name +
+            "1 } }\n";
+  }
+  const Topology topology = parsed(yaml);
+  ASSERT_GT(topology.regions.size() - 1, LinkBound::kMostLeaders);
+  const auto found = [&](double link) {
+    Failures failures = Failures::everywhere(topology, 0.9, 0, link);
+    failures.of_region.back() = 0;
+    return unavailability_of(topology, failures);
+  };
+  EXPECT_NEAR(found(0).guess, std::pow(0.9, 11), 1e-12);
+  EXPECT_NEAR(found(1e-9).most, std::pow(0.9, 11), 1e-8);
 }
 
 // However small: nothing of it is lost beside what is likely.
