@@ -126,13 +126,13 @@ Unavailability unavailability_of(const Topology& topology, const Failures& failu
   if (!regions) return all_drawn();
   const std::uint64_t needed = Turnout(topology).tree().needed;
   const ShareBounds lost = lost_votes(topology, failures, *regions, needed);
+  // Sums of doubles that are 1 together can be a little more.
+  out.least = std::min(1.0, lost.least);
   ShareBounds cut;
   if (links_fail(failures)) {
-    out.least = lost.least;
     if (!few_states(*regions)) return all_drawn();
     cut = cut_share(*regions, needed, failures.of_link, lost.least);
   }
-  // Sums of doubles that are 1 together can be a little more.
   out.least = std::min(1.0, lost.least + cut.least);
   out.most = std::min(1.0, lost.most + cut.most);
   out.guess = out.most;

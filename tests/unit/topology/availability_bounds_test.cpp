@@ -160,5 +160,26 @@ regions:
   }
 }
 
+// One region has so many sums that every part is drawn.
+TEST(Availability, NoBoundIsAboveAllOfTheTimeWhereAllIsDrawn) {
+  std::string yaml =
+      "cluster: c\nquorum: weighted\nregions:\n  a: { gateways: { g: a0 }, nodes: { n1: a1 } }\n"
+      "  w: { witness: true, gateways: { g: w0 }, nodes: {";
+  for (int n = 0; n < 13; ++n) {
+    const std::string number = std::to_string(n);
+    yaml += (n > 0 ? ", n" : " n") + number + ": { address: w" + number +
+            ", weight: " + std::to_string(1 << n) + " }";
+  }
+  const Topology topology = parsed(yaml + " } }\n");
+  for (const double share : {0.1, 0.17, 0.3, 0.83}) {
+    Failures failures = Failures::everywhere(topology, share, share, share);
+    failures.of_region[0] = 1;
+    const Unavailability found = unavailability_of(topology, failures);
+    EXPECT_LE(found.least, 1) << share;
+    EXPECT_LE(found.least, found.guess) << share;
+    EXPECT_LE(found.guess, found.most) << share;
+  }
+}
+
 }  // namespace
 }  // namespace regent
