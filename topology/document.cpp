@@ -199,9 +199,10 @@ bool is_text(const std::string& text, Findings& findings) {
 
 }  // namespace
 
-std::optional<YamlValue> parse_document(const std::string& text, Findings& findings) {
+std::optional<YamlValue> parse_document(const std::string& text, const DocumentKind& kind,
+                                        Findings& findings) {
   if (text.size() > kMaxTopologyBytes) {
-    findings.error_at({}, "", "is larger than 4 MiB: this is no topology file");
+    findings.error_at({}, "", "is larger than 4 MiB: this is no " + kind.name + " file");
     return std::nullopt;
   }
   if (!is_text(text, findings)) return std::nullopt;
@@ -220,7 +221,8 @@ std::optional<YamlValue> parse_document(const std::string& text, Findings& findi
                           " values (aliases count each time they are used)");
     return std::nullopt;
   } catch (const YAML::DeepRecursion& thrown) {
-    findings.error_at(to_place(thrown.mark), "", "is nested too deeply: this is no topology file");
+    findings.error_at(to_place(thrown.mark), "",
+                      "is nested too deeply: this is no " + kind.name + " file");
     return std::nullopt;
   } catch (const YAML::Exception& thrown) {
     const bool quote = thrown.msg == YAML::ErrorMsg::EOF_IN_SCALAR;
@@ -233,12 +235,12 @@ std::optional<YamlValue> parse_document(const std::string& text, Findings& findi
     return std::nullopt;
   }
   if (builder.documents().empty()) {
-    findings.error_at({1, 1}, "", "is empty: a topology needs cluster, regions and more");
+    findings.error_at({1, 1}, "", "is empty: a " + kind.name + " needs " + kind.needs);
     return std::nullopt;
   }
   if (builder.documents().size() > 1) {
     findings.error_at(builder.documents()[1].place, "",
-                      "a second document starts here: a topology file holds exactly one");
+                      "a second document starts here: a " + kind.name + " file holds exactly one");
   }
   return std::move(builder.documents().front());
 }

@@ -27,12 +27,19 @@ struct YamlEntry {
   YamlValue value;
 };
 
+// What a text is, for those who wrote it.
+struct DocumentKind {
+  std::string name;   // "topology", as in "topology file"
+  std::string needs;  // "cluster, regions and more": what none is without
+};
+
 // Sizes no honest topology comes near. Beyond them the file is refused before it is understood.
 inline constexpr std::size_t kMaxTopologyBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kMaxTopologyValues = 500'000;  // after aliases are expanded
 
 // Parses one document. What is wrong with it (not text, not YAML, too large, more than one
 // document, a key given twice) goes to `findings`; nullopt when there is nothing to go on with.
-std::optional<YamlValue> parse_document(const std::string& text, Findings& findings);
+std::optional<YamlValue> parse_document(const std::string& text, const DocumentKind& kind,
+                                        Findings& findings);
 
 }  // namespace regent

@@ -78,7 +78,8 @@ LoadedTopology one_error(const std::string& file, std::string text) {
 LoadedTopology parse_topology(const std::string& text, const std::string& file) {
   LoadedTopology out;
   Findings findings(file);
-  if (const auto document = parse_document(text, findings)) {
+  if (const auto document =
+          parse_document(text, {"topology", "cluster, regions and more"}, findings)) {
     const Field root(*document, "", findings);
     Topology& topology = out.topology;
     if (root.is_map()) {

@@ -8,14 +8,15 @@
 #include "gateway/cli/cli.h"
 #include "gateway/cli/drill_probe.h"
 #include "gateway/cli/drill_rehearsal.h"
-#include "gateway/cli/measured_round_trips.h"
 #include "gateway/cli/drill_rehearse.h"
 #include "gateway/cli/drill_reports.h"
 #include "gateway/cli/drill_run.h"
+#include "gateway/cli/measured_round_trips.h"
 #include "gateway/drill/drill_plan.h"
 #include "gateway/drill/drill_report.h"
 #include "gateway/duration_text.h"
 #include "topology/analysis.h"
+#include "topology/electorate.h"
 #include "topology/load.h"
 
 namespace regent::cli {
@@ -108,12 +109,11 @@ bool check_local(const DrillOptions& options, const DrillStep& step) {
 // What the gateways look after by themselves.
 std::string ends_text(const Drill& drill) {
   const DrillAborts& aborts = drill.abort;
-  std::string text = "The gateways end it, whatever becomes of `regent drill run`, after " +
-                     duration_text(drill.max_length) +
-                     ", and at once when the quorum " +
-                     (drill.min_margin == 0
-                          ? "is lost"
-                          : "has less than " + std::to_string(drill.min_margin) + " to spare");
+  std::string text =
+      "The gateways end it, whatever becomes of `regent drill run`, after " +
+      duration_text(drill.max_length) + ", and at once when the quorum " +
+      (drill.min_margin == 0 ? "is lost"
+                             : "has less than " + std::to_string(drill.min_margin) + " to spare");
   if (const auto& limit = aborts.no_primary_for) {
     text += std::string(aborts.failed_writes ? "," : ", or") + " when nobody held a lease for " +
             duration_text(*limit);
@@ -122,6 +122,18 @@ std::string ends_text(const Drill& drill) {
     text += ", or when more than " + std::to_string(*limit) + " writes of any clients have failed";
   }
   return text + ".\n";
+}
+
+// What the drill needs and does not have. ready: regions that could lead.
+std::optional<std::string> missing_need(const Drill& drill, std::size_t ready,
+                                        std::int64_t margin) {
+  if (ready < drill.needs_regions) {
+    return std::to_string(ready) + " regions are ready to lead, and it needs " +
+           std::to_string(drill.needs_regions);
+  }
+  if (margin >= static_cast<std::int64_t>(drill.needs_margin)) return std::nullopt;
+  return "the quorum has " + std::to_string(margin) + " to spare, and it needs " +
+         std::to_string(drill.needs_margin);
 }
 
 int check(const DrillOptions& options) {
@@ -133,6 +145,11 @@ int check(const DrillOptions& options) {
   const std::vector<RegionId> order = standing_order(*topology);
   const auto bound = bound_safely(*drill, *topology, order.front(), exit_code);
   if (!bound) return exit_code;
+  const std::int64_t margin = Turnout(*topology).tree().margin;
+  if (const auto missing = missing_need(*drill, order.size(), margin)) {
+    complain("drill", *missing + ", even while all is well");
+    return kRefused;
+  }
   const DrillStep* local = process_step(*bound);
   if (local != nullptr && !check_local(options, *local)) return kRefused;
   std::cout << drill->name << " is valid, and safe on this topology while all is well. With "
@@ -207,14 +224,8 @@ std::optional<std::string> missing_need(const Drill& drill, const Topology& topo
       ready.push_back(region);
     }
   }
-  if (ready.size() < drill.needs_regions) {
-    return std::to_string(ready.size()) + " regions are ready to lead, and it needs " +
-           std::to_string(drill.needs_regions);
-  }
   const auto margin = status.getObject("quorum")->getValue<std::int64_t>("margin");
-  if (margin >= static_cast<std::int64_t>(drill.needs_margin)) return std::nullopt;
-  return "the quorum has " + std::to_string(margin) + " to spare, and it needs " +
-         std::to_string(drill.needs_margin);
+  return missing_need(drill, ready.size(), margin);
 }
 
 int carry_out(const DrillOptions& options, const Topology& topology, RegionId primary, Drill drill,

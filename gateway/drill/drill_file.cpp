@@ -217,7 +217,7 @@ LoadedDrill parse_drill(const std::string& text, const std::string& file,
                         const Topology* topology) {
   LoadedDrill out;
   Findings findings(file);
-  if (const auto document = parse_document(text, findings)) {
+  if (const auto document = parse_document(text, {"drill", "name, steps and more"}, findings)) {
     const Field root(*document, "", findings);
     if (root.is_map()) parse_root(root, out.drill);
     if (topology != nullptr && !findings.any_errors()) {

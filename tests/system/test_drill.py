@@ -272,7 +272,8 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
         self.assertIn("wrong.yaml:2:13: max_length: ", said)
         self.assertIn("wrong.yaml:4:5: steps[0].stop_gatway: ", said)
         needy = self.write("needy", "needs: { regions: 4 }\nsteps: [ wait: 100ms ]\n")
-        self.assertIn("it needs 4", self.drill("run", needy, expect=3))
+        for verb in ("check", "run"):
+            self.assertIn("it needs 4", self.drill(verb, needy, expect=3))
 
 
 if __name__ == "__main__":

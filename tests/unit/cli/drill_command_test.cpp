@@ -73,11 +73,12 @@ TEST(DrillCommandTest, AListSaysInALineEachWhichFilesAreNoDrills) {
   const Ran ran = drill_list(folder.path());
   EXPECT_EQ(ran.exit_code, kBadTopology);
   EXPECT_EQ(ran.printed, folder.path() + "/b.yaml: loss: one region\n");
-  EXPECT_THAT(ran.complaint,
-              MatchesRegex(folder.path() + "/a.yaml:1:1: no valid drill: cluster: [^\n]+ "
-                                           "\\(and [0-9]+ more\\)\n" +
-                           folder.path() + "/c.yaml:3:5: no valid drill: steps\\[0\\].isolat: "
-                                           "[^\n]+\n"));
+  EXPECT_THAT(ran.complaint, MatchesRegex(folder.path() +
+                                          "/a.yaml:1:1: no valid drill: cluster: [^\n]+ "
+                                          "\\(and [0-9]+ more\\)\n" +
+                                          folder.path() +
+                                          "/c.yaml:3:5: no valid drill: steps\\[0\\].isolat: "
+                                          "[^\n]+\n"));
   folder.remove("a.yaml");
   folder.remove("c.yaml");
   EXPECT_EQ(drill_list(folder.path()).exit_code, kDone);
@@ -129,8 +130,10 @@ TEST(DrillCommandTest, AReportThatIsNotThereSaysWhichAre) {
   const auto ask = [&] { return drill("report lost --out " + folder.path()); };
   const Ran nothing = ask();
   EXPECT_EQ(nothing.exit_code, kError);
-  EXPECT_THAT(nothing.complaint, HasSubstr("there is no " + folder.path() + "/lost.json, and no "
-                                           "other report is in " + folder.path()));
+  EXPECT_THAT(nothing.complaint, HasSubstr("there is no " + folder.path() +
+                                           "/lost.json, and no "
+                                           "other report is in " +
+                                           folder.path()));
   folder.write("b-20261126T101501Z-0001.json", "{}");
   folder.write("a-20261126T101502Z-0002.json", "{}");
   EXPECT_THAT(ask().complaint,
@@ -144,9 +147,7 @@ TEST(DrillCommandTest, AReportThatIsNotThereSaysWhichAre) {
   EXPECT_THAT(many.complaint, Not(HasSubstr("\n  a-")));
 }
 
-TEST(DrillCommandTest, ACheckSaysWhatTheGatewaysEndByThemselves) {
-  const Folder folder;
-  folder.write("topology.yaml", R"(
+constexpr const char* kThreeRegions = R"(
 cluster: shop
 regions:
   eu: { gateways: { gw1: 10.0.3.10 }, nodes: { n1: 10.0.3.11 } }
@@ -154,22 +155,40 @@ regions:
   us-west: { gateways: { gw1: 10.0.2.10 }, nodes: { n1: 10.0.2.11 } }
 services:
   orders: { protocol: http, port: 8080, backends: { us-east: [10.0.1.31:9000] } }
-)");
-  folder.write("drill.yaml", R"(
+)";
+
+Ran checked(const std::string& drill_file) {
+  const Folder folder;
+  folder.write("topology.yaml", kThreeRegions);
+  folder.write("drill.yaml", drill_file);
+  return drill("check " + folder.path() + "/drill.yaml --topology " + folder.path() +
+               "/topology.yaml");
+}
+
+TEST(DrillCommandTest, ACheckSaysWhatTheGatewaysEndByThemselves) {
+  const Ran ran = checked(R"(
 name: loss
 max_length: 60s
 steps: [ isolate: $standby, wait: 100ms ]
 abort: { no_primary_for: 1500ms, failed_writes: 50 }
 )");
-  const Ran ran = drill("check " + folder.path() + "/drill.yaml --topology " + folder.path() +
-                        "/topology.yaml");
   EXPECT_EQ(ran.exit_code, kDone) << ran.complaint;
-  EXPECT_NE(
-      ran.printed.find("after 60s, and at once when the quorum is lost, when "
-                       "nobody held a lease for 1500ms, or when more than 50 writes of any "
-                       "clients have failed."),
-      std::string::npos)
+  EXPECT_NE(ran.printed.find("after 60s, and at once when the quorum is lost, when "
+                             "nobody held a lease for 1500ms, or when more than 50 writes of any "
+                             "clients have failed."),
+            std::string::npos)
       << ran.printed;
+}
+
+TEST(DrillCommandTest, ACheckRefusesWhatTheTopologyNeverHas) {
+  const std::string drill = "name: x\nsteps: [ isolate: eu ]\nneeds: ";
+  EXPECT_EQ(checked(drill + "{ regions: 3, margin: 1 }").exit_code, kDone);
+  const Ran regions = checked(drill + "{ regions: 4 }");
+  EXPECT_EQ(regions.exit_code, kRefused);
+  EXPECT_THAT(regions.complaint, HasSubstr("3 regions are ready to lead, and it needs 4, even"));
+  const Ran margin = checked(drill + "{ margin: 2 }");
+  EXPECT_EQ(margin.exit_code, kRefused);
+  EXPECT_THAT(margin.complaint, HasSubstr("the quorum has 1 to spare, and it needs 2, even"));
 }
 
 }  // namespace

@@ -118,6 +118,8 @@ TEST(DrillFile, SaysWhatIsWrongAndWhere) {
   const Topology sites = topology(kTwoSites);
   EXPECT_NE(problems("  - switchover: w\n", &sites).at(0).find("can never be primary"),
             std::string::npos);
+  EXPECT_EQ(parse_drill("", "d.yaml", nullptr).errors.at(0).message(),
+            "d.yaml:1:1: is empty: a drill needs name, steps and more");
   EXPECT_EQ(load_drill("/no/such.yaml", nullptr).errors.at(0).message(),
             "/no/such.yaml: cannot be read: No such file or directory");
 }
