@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <functional>
 #include <iterator>
 #include <map>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+
+#include "topology/weight_sums.h"
 
 namespace regent {
 namespace {
@@ -255,32 +256,27 @@ bool can_change_places(const LinkShares& down, std::size_t a, std::size_t b) {
   return true;
 }
 
-// What a judge's links to those that are no judges take from it when they are down: at least so
-// much weight, with what probability. By falling weight.
-using Taken = std::vector<std::pair<std::uint64_t, double>>;
-
-Taken taken_from(std::size_t judge, std::size_t judges, const std::vector<Standing>& standings,
-                 const LinkShares& down) {
-  std::map<std::uint64_t, double, std::greater<>> sums{{0, 1.0}};
+// What a judge's links to those that are no judges take from it when they are down: each weight,
+// with what probability it is so much or more. By rising weight.
+std::vector<WeightSums::Term> taken_from(std::size_t judge, std::size_t judges,
+                                         const std::vector<Standing>& standings,
+                                         const LinkShares& down) {
+  WeightSums sums(UINT64_MAX);
   for (std::size_t i = judges; i < standings.size(); ++i) {
     const double share = down[standings[judge].region][standings[i].region];
-    std::map<std::uint64_t, double, std::greater<>> next;
-    for (const auto& [sum, probability] : sums) {
-      next[sum] += probability * (1 - share);
-      next[sum + standings[i].weight] += probability * share;
-    }
-    sums = std::move(next);
+    CHECK(sums.add(standings[i].weight, {share, 1 - share}));  // of few regions
   }
-  Taken out(sums.begin(), sums.end());
+  std::vector<WeightSums::Term> out = sums.terms();
   double sum = 0;
-  for (auto& [weight, probability] : out) probability = sum += probability;
+  for (std::size_t i = out.size(); i-- > 0;) out[i].probability = sum += out[i].probability;
   return out;
 }
 
-double taken_at_least(const Taken& taken, std::uint64_t weight) {
-  const auto below = std::find_if(taken.begin(), taken.end(),
-                                  [weight](const auto& sum) { return sum.first < weight; });
-  return below == taken.begin() ? 0 : std::prev(below)->second;
+double taken_at_least(const std::vector<WeightSums::Term>& taken, std::uint64_t weight) {
+  const auto found = std::lower_bound(
+      taken.begin(), taken.end(), weight,
+      [](const WeightSums::Term& term, std::uint64_t least) { return term.weight < least; });
+  return found == taken.end() ? 0 : found->probability;
 }
 
 }  // namespace
@@ -296,27 +292,34 @@ double star_cut_bound(std::vector<Standing> standings, std::uint64_t needed,
     total += standing.weight;
     judges += standing.leads && judges < kMostJudges ? 1 : 0;
   }
-  std::vector<Taken> taken;
+  // By judge and the other judges, as bits, whom its links do not reach: that it is not primary.
+  std::array<std::array<double, std::size_t{1} << kMostJudges>, kMostJudges> lost;
   std::vector<std::pair<std::size_t, std::size_t>> shared;
   for (std::size_t a = 0; a < judges; ++a) {
-    taken.push_back(taken_from(a, judges, standings, down));
+    const auto taken = taken_from(a, judges, standings, down);
+    for (std::size_t others = 0; others < std::size_t{1} << judges; ++others) {
+      std::uint64_t missing = total - needed + 1;
+      for (std::size_t b = 0; b < judges; ++b) {
+        if ((others >> b & 1) != 0) missing -= std::min(missing, standings[b].weight);
+      }
+      lost[a][others] = taken_at_least(taken, missing);
+    }
     for (std::size_t b = 0; b < a; ++b) shared.emplace_back(a, b);
   }
   double out = 0;
   for (std::uint32_t cut = 0; cut < std::uint32_t{1} << shared.size(); ++cut) {
     double probability = 1;
-    std::array<std::uint64_t, kMostJudges> missing;
-    missing.fill(total - needed + 1);
+    std::array<std::size_t, kMostJudges> others{};
     for (std::size_t k = 0; k < shared.size(); ++k) {
       const auto [a, b] = shared[k];
       const double share = down[standings[a].region][standings[b].region];
       const bool is_down = (cut >> k & 1) != 0;
       probability *= is_down ? share : 1 - share;
       if (!is_down) continue;
-      missing[a] -= std::min(missing[a], standings[b].weight);
-      missing[b] -= std::min(missing[b], standings[a].weight);
+      others[a] |= std::size_t{1} << b;
+      others[b] |= std::size_t{1} << a;
     }
-    for (std::size_t a = 0; a < judges; ++a) probability *= taken_at_least(taken[a], missing[a]);
+    for (std::size_t a = 0; a < judges; ++a) probability *= lost[a][others[a]];
     out += probability;
   }
   return out;
