@@ -161,6 +161,13 @@ Result<std::unique_ptr<Upstream>> BackendPool::take(std::uint32_t id, bool probe
 Result<std::unique_ptr<Upstream>> BackendPool::take_new(Destination& destination,
                                                         UpstreamUser& user) {
   if (!destination.is_gateway()) return connect(destination, user);
+  if (destination.refuses) {
+    const Instant now = boot_now();
+    if (now < destination.dial_at) {
+      return Error{ErrorCode::unavailable, destination.state->name + " has just refused us"};
+    }
+    destination.dial_at = now + kRefusalPause;
+  }
   auto& connecting = destination.connecting;
   std::erase_if(connecting, [](const Upstream* made) { return made->connected(); });
   if (connecting.size() >= kMaxConnecting) {
@@ -195,6 +202,7 @@ void BackendPool::give_back(std::unique_ptr<Upstream> connection, bool reusable,
 }
 
 void BackendPool::succeeded(std::uint32_t id) {
+  destinations_[id]->refuses = false;
   DestinationState& state = *destinations_[id]->state;
   if (state.failures.load(std::memory_order_relaxed) > 0) state.failures = 0;
 }
@@ -203,6 +211,10 @@ bool BackendPool::failed(std::uint32_t id) {
   DestinationState& state = *destinations_[id]->state;
   const std::uint32_t limit = state.eject_after;
   return limit > 0 && state.failures.fetch_add(1) + 1 >= limit && !state.ejected;
+}
+
+void BackendPool::refused(std::uint32_t id) {
+  destinations_[id]->refuses = true;
 }
 
 bool BackendPool::wait(std::uint32_t service, BackendWaiter& waiter, Turn& turn,

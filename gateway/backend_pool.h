@@ -35,6 +35,9 @@ class BackendPool : private UpstreamUser {
   // at once, and a handshake costs both sides more than a request: a few connections that are soon
   // there carry the others sooner than one for each.
   static constexpr std::size_t kMaxConnecting = 64;
+  // A gateway that has refused us is dialled once in so long, whoever waits: a handshake for each
+  // request that is held would keep both sides busy with nothing else.
+  static constexpr Duration kRefusalPause = std::chrono::milliseconds(100);
   // Connections that stand ready to each gateway that may come to be the primary's, so that a
   // change of primary costs no handshake: as many as were lately in use towards the primary, within
   // these bounds. None once there has been no traffic for a while.
@@ -61,6 +64,9 @@ class BackendPool : private UpstreamUser {
     std::vector<const Upstream*> connecting;
     std::vector<std::unique_ptr<Upstream>> opening;
     Instant open_at{};  // the next of `opening`; later after a failure
+    // It has refused us and not answered since: when the next request may dial it.
+    bool refuses = false;
+    Instant dial_at{};
 
     bool is_gateway() const { return state->gateway != kNoGateway; }
   };
@@ -96,10 +102,11 @@ class BackendPool : private UpstreamUser {
   // requests are under way there as may be.
   Result<std::unique_ptr<Upstream>> take(std::uint32_t id, bool probe, UpstreamUser& user,
                                          SendGate* gate);
-  // How the request went: it got an answer; or the backend was to blame. Counts for a backend only.
-  // failed() is true when it has to be set aside for that.
+  // How the request went: it got an answer; or the backend was to blame, and failed() is true when
+  // it has to be set aside for that; or a gateway refused the connection.
   void succeeded(std::uint32_t id);
   [[nodiscard]] bool failed(std::uint32_t id);
+  void refused(std::uint32_t id);
 
   // Waits for room at a backend of the service, in turn with the other threads' requests. False:
   // too many wait already, or it has waited as long as it may.

@@ -92,7 +92,7 @@ void HttpExchange::open_tunnel(std::string_view rest) {
   if (client_gone_ || !context_.rights.holds(right)) {
     return fail({502, "backend_closed", "the right to serve ended during the handshake", true});
   }
-  if (!to_gateway_) context_.pool.succeeded(upstream_->destination);
+  context_.pool.succeeded(upstream_->destination);
   phase_ = Phase::idle;
   context_.observer.request_done(facts_.service, request_class_, answer_.status, seconds_so_far());
   client_.tunnel_opened(answer_, {epoch_, context_.region_name, false, to_gateway_, false},
@@ -105,7 +105,7 @@ void HttpExchange::begin_answer() {
   phase_ = Phase::answering;
   answer_code_ = answer_.status;
   answer_trailers_.clear();
-  if (!to_gateway_) context_.pool.succeeded(upstream_->destination);
+  context_.pool.succeeded(upstream_->destination);
   const bool has_body = answer_has_body(answer_, is_head_);
   if (!has_body) {
     answer_body_ = BodyReader();
@@ -197,6 +197,7 @@ void HttpExchange::break_answer() {
 
 // The other gateway holds no lease; nothing of the request has reached a backend.
 void HttpExchange::refused_by_gateway(std::string_view rest) {
+  context_.pool.succeeded(upstream_->destination);
   flush_answer();
   // Usually the whole refusal is there, and the connection can be kept for the next attempt.
   release_upstream(answer_.keep_alive && body_done_ && upstream_->queued_bytes() == 0 &&
@@ -228,6 +229,7 @@ void HttpExchange::on_upstream_closed(Upstream& from, bool orderly, const Error&
   if (!from.used_before || !answer_head_bytes_.empty()) {
     backend_failed(from.destination, from.connected(), reason);
   }
+  if (to_gateway_ && reason.code == ErrorCode::refused) context_.pool.refused(from.destination);
   retry_or_fail(!from.sent_any(), reason);
 }
 

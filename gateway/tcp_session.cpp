@@ -171,7 +171,7 @@ void TcpSession::on_upstream_closed(Upstream& from, bool, const Error& reason) {
 
 void TcpSession::start_tunnel(std::string_view to_client) {
   state_ = State::gone;
-  if (right_.local()) context_.pool.succeeded(upstream_->destination);
+  context_.pool.succeeded(upstream_->destination);
   if (from_gateway_) stream_->write(opening_answer(right_.epoch));
   std::string header;
   if (right_.local() && service_->proxy_protocol) {

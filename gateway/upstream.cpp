@@ -280,7 +280,11 @@ class GatewayConnection final : public Upstream, private Stream::Handler {
                               {ErrorCode::unavailable, "the other gateway closed the connection"});
   }
   void on_drained() override { user_->on_upstream_drained(*this); }
-  void on_closed(const Error& reason) override { user_->on_upstream_closed(*this, false, reason); }
+  void on_closed(const Error& reason) override {
+    // By its handshake, behind which nothing was read: see take_tls_error().
+    if (reason.code == ErrorCode::refused) sent_any_ = false;
+    user_->on_upstream_closed(*this, false, reason);
+  }
 
   std::unique_ptr<Stream> stream_;
   std::string waiting_;

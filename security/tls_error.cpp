@@ -35,8 +35,9 @@ Error alert_error(int alert) {
     case SSL_AD_PROTOCOL_VERSION:
       return {ErrorCode::refused, "peer refused us: it accepts no TLS version that we accept"};
     default:
-      return {ErrorCode::refused, std::string("peer ended the TLS connection with the alert '") +
-                                      SSL_alert_desc_string_long(alert) + "'"};
+      return {ErrorCode::unavailable,
+              std::string("peer ended the TLS connection with the alert '") +
+                  SSL_alert_desc_string_long(alert) + "'"};
   }
 }
 

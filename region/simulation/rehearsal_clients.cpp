@@ -16,7 +16,7 @@ constexpr Duration kRetry = milliseconds(2);
 constexpr Duration kAfterRefusal = milliseconds(20);
 // Until a gateway tries anew where it was cut off, with what its timer adds to that.
 constexpr Duration kAfterCut = milliseconds(60);
-// A connection, its TLS, and then the request, which meets the refusal.
+// A connection and its TLS, behind which the request is sent, and which the refusal ends.
 constexpr int kRefusalWays = 6;
 
 }  // namespace
@@ -80,7 +80,7 @@ void RehearsalClients::attempt(GatewayId client) {
   const Duration way = way_(region(client), region(leader));
   if (makes_cut(leader, client)) {
     const Duration refusal = kRefusalWays / 2 * (way + way_(region(leader), region(client)));
-    return world_.schedule.after(refusal, [this, client] { cut_off(client, false); });
+    return world_.schedule.after(refusal, [this, client] { retry(client, kAfterCut); });
   }
   world_.schedule.after(way, [this, client, leader] { arrive(client, leader); });
 }

@@ -15,9 +15,11 @@ namespace regent::simulation {
 // can be, as the real data plane does. One thread.
 //
 // A cut is made by the gateways of one end, as in a live drill: those hold writes that would have
-// to go through it, and refuse what comes from the other end. The gateways there do not know of it
-// before their link counts as down; each attempt of theirs may have been taken, for all they know,
-// and after RehearsalOptions::attempts of them the outcome of the write is unknown.
+// to go through it, and refuse connections from the other end. The gateways there do not know of it
+// before their link counts as down, but a connection that was refused has carried no write, so they
+// try again until then, and hold the write afterwards. What was on its way when the cut was made
+// may have been taken, for all they know, and after RehearsalOptions::attempts of such the outcome
+// of the write is unknown.
 class RehearsalClients {
  public:
   // One way from a region's gateway to another region's, as the network takes it now.

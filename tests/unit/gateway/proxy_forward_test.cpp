@@ -28,6 +28,14 @@ class ProxyForward : public ::testing::Test {
     route.forward_to = {GatewayId{region.value}};
     return route;
   }
+  // West is primary, but for a drill it lets nobody of that region in.
+  Route cut_off_from(RegionId region) {
+    Route route = forwarding_to(kWest);
+    route.forward_to.clear();
+    route.serve_until = kNever;
+    route.cut = {region};
+    return route;
+  }
   void short_hold() { world_.topology().services[0].hold = std::chrono::milliseconds(150); }
 
   Log log_;
@@ -136,6 +144,62 @@ TEST_F(ProxyForward, AGatewayThatCannotBeReachedHasGotNothing) {
   EXPECT_EQ(response.status, 503U);
   EXPECT_TRUE(contains(response.body, "no gateway of the primary region west"));
   EXPECT_EQ(log_.size(), 0U);
+}
+
+TEST_F(ProxyForward, AGatewayThatRefusedTheHandshakeHasGotNothing) {
+  short_hold();
+  serve_ok();
+  world_.primary(kWest);
+  world_.west().publish(cut_off_from(kEast));
+  const Response response = client().post("/", "hello");
+  EXPECT_EQ(response.status, 503U) << response.body;
+  EXPECT_FALSE(contains(response.body, "outcome")) << response.body;
+  EXPECT_GT(world_.west().observer.opened, 0) << "it was dialled";
+  EXPECT_EQ(log_.size(), 0U);
+}
+
+TEST_F(ProxyForward, AWriteThatTheHandshakeRefusedWaitsAndIsSentAgain) {
+  serve_ok();
+  world_.primary(kWest);
+  world_.west().publish(cut_off_from(kEast));
+  Client client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\nhello");
+  ASSERT_TRUE(eventually([&] { return world_.west().observer.opened > 3; }));
+  EXPECT_EQ(log_.size(), 0U);
+  world_.primary(kWest);
+  EXPECT_EQ(client.read_response().status, 200U);
+  EXPECT_EQ(log_.size(), 1U);
+}
+
+TEST_F(ProxyForward, AGatewayThatRefusesIsDialledNowAndThenHoweverManyWait) {
+  constexpr std::size_t kClients = 40;
+  world_.topology().services[0].hold = std::chrono::seconds(1);
+  std::atomic<std::size_t> at_once = 1;
+  serve([&](Peer& peer) {
+    for (std::string request; !(request = peer.read_message()).empty();) {
+      log_.add(std::move(request));
+      eventually([&] { return log_.size() >= at_once; });
+      peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  });
+  world_.primary(kWest);
+  world_.west().publish(cut_off_from(kEast));
+  std::vector<Client> clients;
+  while (clients.size() < kClients) clients.push_back(client());
+  const auto send_all = [&] {
+    for (Client& client : clients) {
+      client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 5\r\n\r\nhello");
+    }
+  };
+  send_all();
+  for (Client& client : clients) EXPECT_EQ(client.read_response().status, 503U);
+  // Once for each, then ten times a second by each thread; not twenty times a second by each write.
+  EXPECT_LT(world_.west().observer.opened, 100);
+  world_.primary(kWest);
+  EXPECT_EQ(client().post("/", "it lets us in").status, 200U);
+  at_once = kClients + 1;
+  send_all();
+  for (Client& client : clients) EXPECT_EQ(client.read_response().status, 200U) << "at once again";
 }
 
 TEST_F(ProxyForward, ErrorsOfTheServingRegionComeThrough) {

@@ -116,6 +116,22 @@ TEST_F(TlsRefusal, BadServersAreTalkedToByNobody) {
   }
 }
 
+TEST_F(TlsRefusal, AnAlertAfterTheHandshakeIsNoRefusal) {
+  TlsPair pair(good_->client, {}, good_->server, {});
+  ASSERT_TRUE(pair.client.write(bytes("pay")).ok());
+  pair.pump();
+  ASSERT_EQ(pair.server_received, "pay");
+  ASSERT_TRUE(pair.client.write(bytes("pay again")).ok());
+  std::string broken = pair.client.take_output();
+  broken.back() ^= 1;
+  ASSERT_FALSE(pair.server.feed(bytes(broken), pair.server_received).ok());
+  pair.pump();
+  ASSERT_FALSE(pair.client_status.ok());
+  EXPECT_THAT(pair.client_status.error().message, HasSubstr("with the alert 'bad record mac'"));
+  EXPECT_EQ(pair.client_status.error().code, ErrorCode::unavailable)
+      << "the peer has read what was sent before";
+}
+
 class TlsRefusalOfOtherClients : public TlsRefusal {
  protected:
   // A TLS client as other software has it: trusts everybody, shows no certificate.
