@@ -322,31 +322,34 @@ void add_file(CLI::App& command, DrillOptions& options) {
 }  // namespace
 
 void add_drill_command(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<DrillOptions>();
   auto* drill = app.add_subcommand("drill", "Rehearse faults and switchovers, with a report");
   drill->require_subcommand(1);
+  // Each has options of its own: the library gives every subcommand what the environment says, also
+  // those that are not used.
   const auto add = [&](const char* name, const char* help, int (*action)(const DrillOptions&)) {
+    auto options = std::make_shared<DrillOptions>();
     auto* command = drill->add_subcommand(name, help);
     command->callback([options, action, &exit_code] { exit_code = action(*options); });
-    return command;
+    return std::pair<CLI::App&, DrillOptions&>(*command, *options);
   };
-  auto* listing = add("list", "Show the drills of a folder", list);
-  listing->add_option("DIR", options->folder, "Where they are")->capture_default_str();
-  auto* checking = add("check", "Say whether a drill is valid, and safe on a topology", check);
-  add_file(*checking, *options);
-  add_client_options(*checking, options->client);
-  auto* running =
+  const auto [listing, list_options] = add("list", "Show the drills of a folder", list);
+  listing.add_option("DIR", list_options.folder, "Where they are")->capture_default_str();
+  const auto [checking, check_options] =
+      add("check", "Say whether a drill is valid, and safe on a topology", check);
+  add_file(checking, check_options);
+  add_client_options(checking, check_options.client);
+  const auto [running, run_options] =
       add("run", "Carry a drill out on the running cluster, which can end it without you", run);
-  add_file(*running, *options);
-  add_client_options(*running, options->client);
-  add_reports_folder(*running, options->out);
+  add_file(running, run_options);
+  add_client_options(running, run_options.client);
+  add_reports_folder(running, run_options.out);
   running
-      ->add_option("--rehearse", options->rehearsals,
-                   "So many rehearsals to compare the run with; 0: none")
+      .add_option("--rehearse", run_options.rehearsals,
+                  "So many rehearsals to compare the run with; 0: none")
       ->check(CLI::Range(0, 100'000))
       ->capture_default_str();
-  auto* ending = add("abort", "End and undo the drill that runs", end_drill);
-  add_client_options(*ending, options->client);
+  const auto [ending, end_options] = add("abort", "End and undo the drill that runs", end_drill);
+  add_client_options(ending, end_options.client);
   add_report_command(*drill, exit_code);
   add_rehearse_command(*drill, exit_code);
 }

@@ -84,6 +84,16 @@ TEST(DrillCommandTest, AListSaysInALineEachWhichFilesAreNoDrills) {
   EXPECT_EQ(drill_list(folder.path()).exit_code, kDone);
 }
 
+TEST(DrillCommandTest, WhatTheCommandLineSaysGoesBeforeTheEnvironment) {
+  ::setenv("REGENT_TOPOLOGY", "/of-the-environment.yaml", 1);
+  for (const std::string verb : {"check x", "run x", "abort"}) {
+    EXPECT_THAT(drill(verb).complaint, HasSubstr("/of-the-environment.yaml: ")) << verb;
+    EXPECT_THAT(drill(verb + " --topology /given.yaml").complaint, HasSubstr("/given.yaml: "))
+        << verb;
+  }
+  ::unsetenv("REGENT_TOPOLOGY");
+}
+
 // As `drill run` leaves it.
 DrillReport report_of(const std::string& id) {
   DrillReport report;
