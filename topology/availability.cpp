@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "topology/analysis.h"
 #include "topology/electorate.h"
 #include "topology/link_samples.h"
 #include "topology/lost_votes.h"
@@ -29,8 +30,61 @@ double parse_share(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return -1;
+  if (std::signbit(value)) return -1;
   value /= scale;
   return value > 1 ? -1 : value;
+}
+
+// Whether a word is about all parts of a kind.
+bool of_all(std::string_view word) {
+  const std::string_view what = word.substr(0, word.find('='));
+  return what == "region" || what == "node" || what == "link";
+}
+
+// One word.
+Status set_one(Failures& failures, const Topology& topology, std::string_view word) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos) return wrong(word, "write WHAT=SHARE, such as node=1%");
+  const std::string_view what = word.substr(0, equals);
+  const double share = parse_share(word.substr(equals + 1));
+  if (share < 0) return wrong(word, "the share of time must be from 0 to 1, or from 0% to 100%");
+  if (what == "region") {
+    failures.region = share;
+    failures.of_region.assign(failures.of_region.size(), share);
+  }
+  if (what == "node") {
+    failures.node = share;
+    failures.of_node.assign(failures.of_node.size(), share);
+  }
+  if (what == "link") {
+    failures.link = share;
+    for (std::vector<double>& row : failures.of_link) row.assign(row.size(), share);
+  }
+  if (of_all(word)) return Done{};
+  const std::size_t split = what.find_first_of("~/");
+  const auto first = topology.find_region(what.substr(0, split));
+  if (!first) {
+    return wrong(word, "there is no region '" + std::string(what.substr(0, split)) + "'");
+  }
+  if (split == std::string_view::npos) {
+    failures.of_region.at(first->value) = share;
+    return Done{};
+  }
+  const std::string_view rest = what.substr(split + 1);
+  if (what[split] == '/') {
+    const auto found = topology.find_node(*first, rest);
+    if (!found) return wrong(word, "there is no node '" + std::string(rest) + "' in that region");
+    failures.of_node.at(found->value) = share;
+    return Done{};
+  }
+  const auto second = topology.find_region(rest);
+  if (!second || second == first) {
+    return wrong(word,
+                 "a link is between two regions: there is no other '" + std::string(rest) + "'");
+  }
+  failures.of_link[first->value][second->value] = share;
+  failures.of_link[second->value][first->value] = share;
+  return Done{};
 }
 
 bool links_fail(const Failures& failures) {
@@ -57,43 +111,27 @@ Failures Failures::everywhere(const Topology& topology, double region, double no
   return out;
 }
 
-Status Failures::set(const Topology& topology, std::string_view word) {
-  const std::size_t equals = word.find('=');
-  if (equals == std::string_view::npos) return wrong(word, "write WHAT=SHARE, such as node=1%");
-  const std::string_view what = word.substr(0, equals);
-  const double share = parse_share(word.substr(equals + 1));
-  if (share < 0) return wrong(word, "the share of time must be from 0 to 1, or from 0% to 100%");
-  if (what == "region" || what == "node" || what == "link") {
-    if (what == "region") region = share;
-    if (what == "node") node = share;
-    if (what == "link") link = share;
-    *this = everywhere(topology, region, node, link);
-    return Done{};
+Status Failures::set(const Topology& topology, std::vector<std::string> words) {
+  std::stable_partition(words.begin(), words.end(), of_all);
+  for (const std::string& word : words) {
+    if (Status status = set_one(*this, topology, word); !status) return status;
   }
-  const std::size_t split = what.find_first_of("~/");
-  const auto first = topology.find_region(what.substr(0, split));
-  if (!first) {
-    return wrong(word, "there is no region '" + std::string(what.substr(0, split)) + "'");
-  }
-  if (split == std::string_view::npos) {
-    of_region.at(first->value) = share;
-    return Done{};
-  }
-  const std::string_view rest = what.substr(split + 1);
-  if (what[split] == '/') {
-    const auto found = topology.find_node(*first, rest);
-    if (!found) return wrong(word, "there is no node '" + std::string(rest) + "' in that region");
-    of_node.at(found->value) = share;
-    return Done{};
-  }
-  const auto second = topology.find_region(rest);
-  if (!second || second == first) {
-    return wrong(word,
-                 "a link is between two regions: there is no other '" + std::string(rest) + "'");
-  }
-  of_link[first->value][second->value] = share;
-  of_link[second->value][first->value] = share;
   return Done{};
+}
+
+std::map<std::string, double> Failures::exceptions(const Topology& topology) const {
+  std::map<std::string, double> out;
+  for (std::uint32_t i = 0; i < of_node.size(); ++i) {
+    if (of_node[i] != node) out[node_name(topology, NodeId{i})] = of_node[i];
+  }
+  for (std::size_t i = 0; i < of_region.size(); ++i) {
+    const std::string& name = topology.regions[i].name;
+    if (of_region[i] != region) out[name] = of_region[i];
+    for (std::size_t k = 0; k < i; ++k) {
+      if (of_link[k][i] != link) out[topology.regions[k].name + "~" + name] = of_link[k][i];
+    }
+  }
+  return out;
 }
 
 void Unavailability::narrow(double from, double middle, double to) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,12 @@ struct Failures {
 
   // The same for all of a kind.
   static Failures everywhere(const Topology& topology, double region, double node, double link);
-  // One word of a user: WHAT=SHARE, where WHAT is region, node or link (all of them), REGION,
-  // REGION/NODE or REGION~REGION, and SHARE is 0.001 or 0.1%. Errors name the word.
-  Status set(const Topology& topology, std::string_view word);
+  // Words of a user, in any order: WHAT=SHARE, where WHAT is region, node or link (all of them),
+  // REGION, REGION/NODE or REGION~REGION, and SHARE is 0.001 or 0.1%. Of two words for the same the
+  // last one counts. Errors name the word.
+  Status set(const Topology& topology, std::vector<std::string> words);
+  // The parts whose share is not that of all of their kind, by their names in such a word.
+  std::map<std::string, double> exceptions(const Topology& topology) const;
 };
 
 inline constexpr double kMinutesPerYear = 365.25 * 24 * 60;

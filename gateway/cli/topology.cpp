@@ -63,8 +63,7 @@ int check(const Options& options) {
   if (!loaded.errors.empty()) return report_errors(loaded, options.json);
   const Topology& topology = loaded.topology;
   const Failures defaults;
-  Failures failures =
-      Failures::everywhere(topology, defaults.region, defaults.node, defaults.link);
+  Failures failures = Failures::everywhere(topology, defaults.region, defaults.node, defaults.link);
   RoundTrips trips = RoundTrips::unknown(topology);
   if (options.measured) {
     trips = measured_round_trips(topology, options.certs);
@@ -75,10 +74,8 @@ int check(const Options& options) {
       return kError;
     }
   }
-  for (const std::string& word : options.failures) {
-    if (const Status set = failures.set(topology, word); !set) {
-      return wrong_usage("--failure", set.error());
-    }
+  if (const Status set = failures.set(topology, options.failures); !set) {
+    return wrong_usage("--failure", set.error());
   }
   for (const std::string& word : options.round_trips) {
     if (const Status set = trips.set(topology, word); !set) {

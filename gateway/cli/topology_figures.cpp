@@ -32,6 +32,11 @@ std::string up_text(double down) {
   return text;
 }
 
+std::string exceptions_text(std::size_t count) {
+  if (count == 0) return "";
+  return ", with " + std::to_string(count) + (count == 1 ? " exception" : " exceptions");
+}
+
 std::string between(double least, double most) {
   return "between " + minutes(least) + " and " + minutes(most);
 }
@@ -72,9 +77,10 @@ std::string failover_text(const Topology& topology, const FailoverTime& failover
 
 std::string availability_text(const CheckReport& report) {
   const Failures& failures = report.failures;
+  const std::size_t exceptions = failures.exceptions(report.topology()).size();
   return "Availability, when regions are down " + share_text(failures.region) +
          " of the time, nodes " + share_text(failures.node) + ", links " +
-         share_text(failures.link) + " (--failure)\n" +
+         share_text(failures.link) + exceptions_text(exceptions) + " (--failure)\n" +
          titled("this topology", unavailability_text(report.unavailability)) +
          titled("plain majority of nodes", unavailability_text(report.as_plain_majority));
 }

@@ -119,8 +119,13 @@ Object::Ptr availability_json(const CheckReport& report) {
   assumed->set("region", report.failures.region);
   assumed->set("node", report.failures.node);
   assumed->set("link", report.failures.link);
+  Object::Ptr exceptions = ordered_object();
+  for (const auto& [part, share] : report.failures.exceptions(report.topology())) {
+    exceptions->set(part, share);
+  }
   Object::Ptr out = ordered_object();
   out->set("failures", assumed);
+  out->set("failure_exceptions", exceptions);
   out->set("without_primary", unavailability_json(report.unavailability));
   out->set("without_primary_plain_majority", unavailability_json(report.as_plain_majority));
   return out;

@@ -155,11 +155,13 @@ class CheckTest(unittest.TestCase):
         self.assertEqual(none, 0)
         usual = minutes()
         worse = minutes("--failure", "witness=10%")
+        self.assertEqual(minutes("--failure", "witness=10%", "--failure", "region=0.1%"), worse)
         self.assertGreater(usual, 0)
         self.assertGreater(worse, 5 * usual)
         report = self.check("two-sites-and-a-witness", "--failure", "region=5%", "--failure",
                             "node=4%", "--failure", "link=0")["availability"]
         self.assertEqual(report["failures"], {"region": 0.05, "node": 0.04, "link": 0})
+        self.assertEqual(report["failure_exceptions"], {})
         without = report["without_primary"]
         self.assertAlmostEqual(without["minutes_per_year"], without["most"] * 365.25 * 24 * 60, 0)
         self.assertEqual(without["least"], without["most"])

@@ -219,7 +219,7 @@ TEST(Failures, AreReadFromWords) {
   const Topology topology = parsed(square(3, "hierarchical"));
   Failures failures = Failures::everywhere(topology, 0.001, 0.01, 0.001);
   const auto problem = [&](const std::string& word) {
-    const Status status = failures.set(topology, word);
+    const Status status = failures.set(topology, std::vector{word});
     return status ? std::string() : status.error().message;
   };
   EXPECT_EQ(problem("node=5%"), "");
@@ -230,12 +230,30 @@ TEST(Failures, AreReadFromWords) {
   EXPECT_EQ(failures.of_region, (std::vector<double>{.001, .25, .001}));
   EXPECT_EQ(failures.of_link[2][0], 0);
   EXPECT_EQ(failures.of_link[0][2], 0);
+  EXPECT_EQ(problem("link=0.001"), "");  // of links, and nothing else
+  EXPECT_EQ(failures.of_region, (std::vector<double>{.001, .25, .001}));
   EXPECT_EQ(problem("x=1"), "'x=1': there is no region 'x'");
   EXPECT_EQ(problem("a/n9=1"), "'a/n9=1': there is no node 'n9' in that region");
   EXPECT_EQ(problem("a~a=1"), "'a~a=1': a link is between two regions: there is no other 'a'");
   EXPECT_EQ(problem("node"), "'node': write WHAT=SHARE, such as node=1%");
-  for (const char* word : {"a=2", "a=-1", "a=101%", "a=nan", "a=", "a=x"}) {
+  for (const char* word : {"a=2", "a=-1", "a=-0", "a=101%", "a=nan", "a=", "a=x"}) {
     EXPECT_NE(problem(word).find("must be from 0 to 1"), std::string::npos) << word;
+  }
+}
+
+TEST(Failures, AreReadFromWordsInAnyOrder) {
+  const Topology topology = parsed(square(3, "hierarchical"));
+  std::vector<std::string> words{"a=5%", "a~c=3%", "b/n2=4%", "link=2%", "node=1%", "region=0"};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    Failures failures = Failures::everywhere(topology, 0.5, 0.5, 0.5);
+    EXPECT_TRUE(failures.set(topology, words));
+    EXPECT_EQ(failures.of_region, (std::vector<double>{.05, 0, 0}));
+    EXPECT_EQ(failures.of_node, (std::vector<double>{.01, .01, .01, .01, .04, .01, .01, .01, .01}));
+    EXPECT_EQ(failures.of_link[2][0], .03);
+    EXPECT_EQ(failures.of_link[1][0], .02);
+    EXPECT_EQ(failures.exceptions(topology),
+              (std::map<std::string, double>{{"a", .05}, {"a~c", .03}, {"b/n2", .04}}));
+    std::rotate(words.begin(), words.begin() + 1, words.end());
   }
 }
 
