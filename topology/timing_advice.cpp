@@ -168,6 +168,16 @@ Status RoundTrips::set(const Topology& topology, std::string_view word) {
   return Done{};
 }
 
+Status RoundTrips::set(const Topology& topology, std::vector<std::string> words) {
+  std::stable_partition(words.begin(), words.end(), [](const std::string& word) {
+    return word.find('=') == std::string::npos;
+  });
+  for (const std::string& word : words) {
+    if (Status status = set(topology, std::string_view(word)); !status) return status;
+  }
+  return Done{};
+}
+
 std::optional<Duration> winning_round_trip(const Topology& topology, const RoundTrips& trips,
                                            RegionId region, RegionId lost) {
   std::vector<RegionId> others;

@@ -20,6 +20,8 @@ struct RoundTrips {
   // DURATION for all pairs, or REGION~REGION=DURATION, such as 80ms, 0.5ms, 1s. Errors name the
   // word.
   Status set(const Topology& topology, std::string_view word);
+  // Such words in any order; of two for the same the last one counts.
+  Status set(const Topology& topology, std::vector<std::string> words);
   void set(RegionId a, RegionId b, Duration round_trip);
   // Pairs of which nothing is known become as far apart as the farthest that is.
   void assume_longest();

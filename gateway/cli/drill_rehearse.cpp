@@ -126,11 +126,10 @@ int run(const RehearseOptions& options) {
   if (!topology.errors.empty()) return kBadTopology;
   RehearsalSettings settings;
   settings.round_trips = RoundTrips::unknown(topology.topology);
-  for (const std::string& word : options.round_trips) {
-    if (const Status set = settings.round_trips.set(topology.topology, word); !set.ok()) {
-      complain("drill rehearse", "--rtt " + set.error().message);
-      return kUsage;
-    }
+  const Status set = settings.round_trips.set(topology.topology, options.round_trips);
+  if (!set) {
+    complain("drill rehearse", "--rtt " + set.error().message);
+    return kUsage;
   }
   settings.round_trips.assume_longest();
   if (!options.primary.empty()) {

@@ -77,10 +77,8 @@ int check(const Options& options) {
   if (const Status set = failures.set(topology, options.failures); !set) {
     return wrong_usage("--failure", set.error());
   }
-  for (const std::string& word : options.round_trips) {
-    if (const Status set = trips.set(topology, word); !set) {
-      return wrong_usage("--rtt", set.error());
-    }
+  if (const Status set = trips.set(topology, options.round_trips); !set) {
+    return wrong_usage("--rtt", set.error());
   }
   trips.assume_longest();
   const CheckReport report(loaded, failures, trips);

@@ -137,5 +137,15 @@ TEST(RoundTripWords, AreReadAndChecked) {
   }
 }
 
+TEST(RoundTripWords, AreReadInAnyOrder) {
+  const Topology topology = parsed("");
+  for (const auto& words : {std::vector<std::string>{"2s", "a~b=1ms"}, {"a~b=1ms", "2s"}}) {
+    RoundTrips trips = RoundTrips::unknown(topology);
+    EXPECT_TRUE(trips.set(topology, words));
+    EXPECT_EQ(trips.between[0][1], milliseconds(1));
+    EXPECT_EQ(trips.between[0][2], std::chrono::seconds(2));
+  }
+}
+
 }  // namespace
 }  // namespace regent
