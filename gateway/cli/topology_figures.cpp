@@ -44,7 +44,9 @@ std::string between(double least, double most) {
 std::string unavailability_text(const Unavailability& down) {
   const std::string up = column(up_text(down.guess), 16);
   if (down.method == Unavailability::Method::sampling) {
-    return up + "about " + minutes(down.guess) + " minutes a year without a primary (sampled; " +
+    const std::string guess = minutes(down.guess);
+    return up + (guess.starts_with("less") ? "" : "about ") + guess +
+           " minutes a year without a primary (sampled; " +
            between(down.likely_least, down.likely_most) + " with 99 % confidence, " +
            between(down.least, down.most) + " for certain)";
   }
