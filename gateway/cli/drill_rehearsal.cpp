@@ -133,6 +133,10 @@ DrillRecord record_of(const Drill& bound, const Topology& topology, const Rehear
   record.aborted = run.failure;
   for (const auto& write : run.writes) record.probes.push_back(answer_of(write, topology));
   note_steps(run, record);
+  // Without the lead-in: a live run takes its first step as soon as writes go through.
+  if (record.aborted.empty() && run.healed - simulation::kLeadIn > bound.max_length) {
+    record.aborted = kTakesTooLong;
+  }
   end_all(record, seconds(run.healed));
   return record;
 }

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t kBars = 12;
 constexpr std::size_t kBarWidth = 40;
-constexpr std::size_t kShownFailures = 10;
 
 struct RehearseOptions {
   std::string file;
@@ -64,13 +63,13 @@ std::string repeat_command(const RehearseOptions& options, std::uint64_t seed) {
 }
 
 void print_figures(const RehearseOptions& options, const RehearsedFigures& figures) {
-  std::printf("%s: %llu of %llu runs passed, seeds %llu to %llu\nround trips: %s\n",
-              figures.drill.c_str(),
-              static_cast<unsigned long long>(figures.runs - figures.failed.size()),
-              static_cast<unsigned long long>(figures.runs),
-              static_cast<unsigned long long>(figures.first_seed),
-              static_cast<unsigned long long>(figures.first_seed + figures.runs - 1),
-              figures.round_trips.c_str());
+  const std::string first = std::to_string(figures.first_seed);
+  const std::string last = std::to_string(figures.first_seed + figures.runs - 1);
+  std::cout << figures.drill << ": " << figures.runs - figures.failed.size() << " of "
+            << figures.runs << (figures.runs == 1 ? " run" : " runs") << " passed, "
+            << (first == last ? "seed " + first : "seeds " + first + " to " + last)
+            << "\nround trips: " << figures.round_trips << "\n"
+            << std::flush;
   print_spread("failover: first fault to the first write under the next epoch", figures.failover);
   print_spread("longest time without an acknowledged write", figures.gap);
   const Spread& failed = figures.failed_writes;
@@ -79,14 +78,8 @@ void print_figures(const RehearseOptions& options, const RehearsedFigures& figur
     std::printf(" (seed %llu)", static_cast<unsigned long long>(failed.seed_of_max()));
   }
   std::printf("\n");
-  if (!figures.failed.empty()) std::printf("\n");
-  for (std::size_t i = 0; i < std::min(kShownFailures, figures.failed.size()); ++i) {
-    const auto& [seed, why] = figures.failed[i];
-    std::printf("FAILED with seed %llu: %s\n", static_cast<unsigned long long>(seed), why.c_str());
-  }
-  if (figures.failed.size() > kShownFailures) {
-    std::printf("… and %zu more\n", figures.failed.size() - kShownFailures);
-  }
+  std::fflush(stdout);
+  std::cout << rehearsed_failures_text(figures) << std::flush;
   const std::uint64_t worst = figures.worst_seed();
   std::printf("\nworst: seed %llu; this shows it:\n  %s\n", static_cast<unsigned long long>(worst),
               repeat_command(options, worst).c_str());

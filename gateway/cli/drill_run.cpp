@@ -85,6 +85,16 @@ std::string ended_text(const GatewaySample& sample) {
   return sample.region + "." + sample.gateway + " ended it: " + sample.faults_end;
 }
 
+// Of those that were not acknowledged, with what leads to it.
+std::string last_answer_text(const std::vector<ProbeAnswer>& answers) {
+  const auto last = std::ranges::find_if_not(answers.rbegin(), answers.rend(),
+                                             &ProbeAnswer::acknowledged);
+  if (last == answers.rend()) return "";
+  const std::string through = last->region + "." + last->gateway;
+  return last->code == 0 ? "; no answer through " + through
+                         : "; " + std::to_string(last->code) + " through " + through;
+}
+
 }  // namespace
 
 std::string drill_stem(const std::string& name) {
@@ -163,7 +173,8 @@ std::optional<DrillRun::Failure> DrillRun::warm_up() {
   }
   if (interrupted_ != 0) return Failure{kError, "interrupted before anything was broken"};
   return Failure{kError, "the probe's writes are not acknowledged through every gateway (POST " +
-                             record_.drill.probe.path + "); nothing was broken"};
+                             record_.drill.probe.path + last_answer_text(probes_.answers()) +
+                             "); nothing was broken"};
 }
 
 bool DrillRun::take_all_steps() {
@@ -252,7 +263,7 @@ bool DrillRun::wait_until(Duration limit, const std::function<bool()>& done) {
 
 std::optional<std::string> DrillRun::reason_to_abort() {
   if (interrupted_ != 0) return "the operator ended it";
-  if (time_left() <= Duration::zero()) return "it takes longer than its max_length";
+  if (time_left() <= Duration::zero()) return kTakesTooLong;
   const auto samples = watch_.last();
   for (const GatewaySample& sample : samples) {
     // What a gateway said before it was ordered says nothing yet.

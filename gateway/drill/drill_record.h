@@ -91,6 +91,9 @@ struct DrillAction {
 
 inline constexpr double kUntilHealed = 1e9;
 
+// Why a run is aborted whose steps are not all taken in time.
+inline constexpr const char* kTakesTooLong = "it takes longer than its max_length";
+
 struct DrillRecord {
   std::string id;
   std::string cluster;

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "gateway/drill/drill_report.h"
 
 namespace regent {
 namespace {
+
+constexpr std::size_t kShownReasons = 10;
+constexpr std::size_t kShownSeeds = 5;
 
 std::string range_text(const Spread& spread) {
   return seconds_text(spread.min()) + " to " + seconds_text(spread.max()) + ", median " +
@@ -49,6 +53,29 @@ Placement place(const std::string& figure, std::optional<double> live, const Spr
 }
 
 }  // namespace
+
+std::string rehearsed_failures_text(const RehearsedFigures& figures) {
+  std::vector<std::string> reasons;  // in the order of the seeds
+  std::map<std::string, std::vector<std::uint64_t>> seeds;
+  for (const auto& [seed, why] : figures.failed) {
+    if (seeds[why].empty()) reasons.push_back(why);
+    seeds[why].push_back(seed);
+  }
+  std::string text = reasons.empty() ? "" : "\n";
+  for (std::size_t i = 0; i < std::min(kShownReasons, reasons.size()); ++i) {
+    const std::vector<std::uint64_t>& of = seeds[reasons[i]];
+    text += "FAILED in " + std::to_string(of.size()) + (of.size() == 1 ? " run" : " runs") +
+            (of.size() == 1 ? ", seed " : ", seeds ");
+    for (std::size_t n = 0; n < std::min(kShownSeeds, of.size()); ++n) {
+      text += (n > 0 ? ", " : "") + std::to_string(of[n]);
+    }
+    text += (of.size() > kShownSeeds ? ", …: " : ": ") + reasons[i] + "\n";
+  }
+  if (reasons.size() > kShownReasons) {
+    text += "… and for " + std::to_string(reasons.size() - kShownReasons) + " more reasons\n";
+  }
+  return text;
+}
 
 Spread::Spread(std::vector<std::pair<double, std::uint64_t>> values) : values_(std::move(values)) {
   std::ranges::sort(values_);

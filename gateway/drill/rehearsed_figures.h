@@ -73,6 +73,9 @@ struct Placement {
 // can tell: the time between two of them, and what one usually takes in the live cluster.
 std::vector<Placement> place_figures(const DrillVerdict& live, const RehearsedFigures& rehearsed);
 
+// The runs that failed, for people, a line for each reason; "": none.
+std::string rehearsed_failures_text(const RehearsedFigures& figures);
+
 // The failed checks, for people; "": none.
 std::string failures_text(const DrillVerdict& verdict);
 

@@ -274,6 +274,9 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
         needy = self.write("needy", "needs: { regions: 4 }\nsteps: [ wait: 100ms ]\n")
         for verb in ("check", "run"):
             self.assertIn("it needs 4", self.drill(verb, needy, expect=3))
+        lost = self.write("lost", "probe: { path: /nowhere }\nsteps: [ wait: 100ms ]\n")
+        self.assertRegex(self.drill("run", lost, expect=1),
+                         r"\(POST /nowhere; 404 through \S+\.gw1\); nothing was broken")
 
 
 if __name__ == "__main__":

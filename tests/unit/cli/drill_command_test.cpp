@@ -70,6 +70,7 @@ TEST(DrillCommandTest, AListSaysInALineEachWhichFilesAreNoDrills) {
   folder.write("a.yaml", "cluster: shop\nregions: {}\nservices: {}\n");
   folder.write("b.yaml", "name: loss\nabout: one region\nsteps: [ isolate: eu ]\n");
   folder.write("c.yaml", "name: typo\nsteps:\n  - isolat: eu\n");
+  folder.write("d.yaml", "");
   const Ran ran = drill_list(folder.path());
   EXPECT_EQ(ran.exit_code, kBadTopology);
   EXPECT_EQ(ran.printed, folder.path() + "/b.yaml: loss: one region\n");
@@ -78,9 +79,13 @@ TEST(DrillCommandTest, AListSaysInALineEachWhichFilesAreNoDrills) {
                                           "\\(and [0-9]+ more\\)\n" +
                                           folder.path() +
                                           "/c.yaml:3:5: no valid drill: steps\\[0\\].isolat: "
-                                          "[^\n]+\n"));
+                                          "[^\n]+\n" +
+                                          folder.path() +
+                                          "/d.yaml:1:1: no valid drill: is empty: a drill needs "
+                                          "name, steps and more\n"));
   folder.remove("a.yaml");
   folder.remove("c.yaml");
+  folder.remove("d.yaml");
   EXPECT_EQ(drill_list(folder.path()).exit_code, kDone);
 }
 

@@ -88,6 +88,15 @@ TEST_F(DrillRehearsalTest, ExpectationsThatAreNotMetFailTheRun) {
       << dark.failed.front().second;
 }
 
+TEST_F(DrillRehearsalTest, ARunThatTakesLongerThanItsMaxLengthFails) {
+  const std::string steps =
+      "steps: [ isolate: $primary, await_primary: { not: $primary, within: 5s }, wait: 1s ]";
+  EXPECT_TRUE(rehearse(steps + "\nmax_length: 5s").failed.empty());
+  const auto late = rehearse(steps + "\nmax_length: 2s");
+  ASSERT_EQ(late.failed.size(), late.runs) << "a lease and a vote take more than a second";
+  EXPECT_NE(late.failed.front().second.find("max_length"), std::string::npos);
+}
+
 TEST_F(DrillRehearsalTest, ASeedGivesTheSameRunInAnyThread) {
   const std::string text =
       "steps: [ switchover: $standby, wait: 1s, cut: { from: $standby, to: $other }, wait: 2s ]";

@@ -268,6 +268,23 @@ TEST_F(DrillVerdictTest, SaysWhoWasPrimaryAndWhatTheSumsWere) {
   EXPECT_FALSE(rows[1].sample->won);
 }
 
+TEST(RehearsedFiguresTest, NameEachReasonOfAFailureOnce) {
+  RehearsedFigures figures;
+  EXPECT_EQ(rehearsed_failures_text(figures), "");
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    figures.failed.emplace_back(seed, seed == 2 ? "gap: 5.00 s" : "it did not come");
+  }
+  EXPECT_EQ(rehearsed_failures_text(figures),
+            "\nFAILED in 7 runs, seeds 1, 3, 4, 5, 6, …: it did not come\n"
+            "FAILED in 1 run, seed 2: gap: 5.00 s\n");
+  for (std::uint64_t seed = 9; seed <= 20; ++seed) {
+    figures.failed.emplace_back(seed, "gap: " + std::to_string(seed) + " s");
+  }
+  const std::string many = rehearsed_failures_text(figures);
+  EXPECT_EQ(std::ranges::count(many, '\n'), 12);
+  EXPECT_THAT(many, HasSubstr("… and for 4 more reasons\n"));
+}
+
 TEST(RehearsedFiguresTest, SayWhereALiveFigureLies) {
   RehearsedFigures figures;
   figures.resolution = 0.1;
