@@ -45,6 +45,7 @@ std::string order_json(const FaultOrder& order, Duration length) {
   auto object = ordered_object();
   object->set("drill", order.drill);
   object->set("for", duration_text(length));
+  if (order.continues) object->set("continues", true);
   if (order.min_margin) object->set("min_margin", *order.min_margin);
   const DrillAborts& abort = order.abort;
   if (abort.no_primary_for) object->set("no_primary_for", duration_text(*abort.no_primary_for));
@@ -207,7 +208,10 @@ bool DrillRun::order_faults(const DrillStep& step) {
   const double begin = now();
   const bool all_ran = !plan_.any_down();
   for (const GatewayId gateway : plan_.take(step)) {
-    if (auto failure = post_faults(gateway, plan_.order(gateway), time_left() + kGrace)) {
+    FaultOrder order = plan_.order(gateway);
+    // So that whoever has ended it a moment ago has not done so in vain.
+    order.continues = std::ranges::count(announced_, gateway) > 0;
+    if (auto failure = post_faults(gateway, std::move(order), time_left() + kGrace)) {
       refused_ = failure->exit_code == kRefused;
       return abort(failure->message);
     }
@@ -266,8 +270,8 @@ std::optional<std::string> DrillRun::reason_to_abort() {
   if (time_left() <= Duration::zero()) return kTakesTooLong;
   const auto samples = watch_.last();
   for (const GatewaySample& sample : samples) {
-    // What a gateway said before it was ordered says nothing yet.
-    if (sample.answered && !sample.faults && sample.at > last_order_ + 1 &&
+    // What a gateway was asked before it was ordered says nothing yet.
+    if (sample.answered && !sample.faults && sample.asked > last_order_ &&
         knows_of_drill(sample)) {
       return ended_text(sample);
     }
@@ -359,6 +363,9 @@ std::optional<DrillRun::Failure> DrillRun::post_faults(GatewayId gateway, FaultO
       client_.post(admin_address(gateway), "/v1/faults", order_json(order, length), kPostLimit);
   if (!answer.ok()) return Failure{kError, name(gateway) + ": " + answer.error().message};
   if (answer->code == 200) return std::nullopt;
+  if (answer->body->optValue<std::string>("rule", "") == "ended") {
+    return Failure{kError, answer->body->optValue<std::string>("message", "")};
+  }
   const bool by_rule = answer->code == 412 || answer->code == 403 || answer->code == 401;
   return Failure{by_rule ? kRefused : kError, message_of(*answer)};
 }

@@ -110,8 +110,10 @@ void DrillWatch::run(GatewayId id) {
     GatewaySample sample;
     sample.region = topology_.region_name(gateway.region);
     sample.gateway = gateway.name;
+    const auto now = [this] { return std::chrono::duration<double>(boot_now() - zero_).count(); };
+    sample.asked = now();
     const auto answer = client.get("/v1/status", [](const AdminAnswer&) { return true; });
-    sample.at = std::chrono::duration<double>(boot_now() - zero_).count();
+    sample.at = now();
     if (answer.ok() && answer->code == 200) take_status(*answer->body, id_, sample);
     {
       const std::scoped_lock lock(mutex_);

@@ -52,7 +52,7 @@ struct RegionSum {
 
 // What one gateway said of itself.
 struct GatewaySample {
-  double at = 0;
+  double at = 0;  // when it had answered
   std::string region;
   std::string gateway;
   bool answered = false;  // nothing below is known otherwise
@@ -72,6 +72,7 @@ struct GatewaySample {
   std::uint64_t lost_nodes = 0;  // that did not answer it
   std::uint64_t ready = 0;       // gateways of other regions that could take over
   bool hears_of_drill = false;   // at another gateway
+  double asked = 0;              // when it was asked
 };
 
 // A region was cut off from all others, or its gateways did not run.

@@ -22,7 +22,7 @@ Error invalid(const std::string& text) {
   return {ErrorCode::invalid,
           text + R"(; send {"drop_to":["REGION"],"drop_from":["REGION"],"for":"10s"}, with )"
                  R"("drop_nodes", "delay_to" and "delay", "drop_redis", "stop", "pause", "drill", )"
-                 R"("min_margin", "no_primary_for", "failed_writes" if you like)"};
+                 R"("continues", "min_margin", "no_primary_for", "failed_writes" if you like)"};
 }
 
 Result<std::vector<std::string>> names(const std::string& key, const Var& value) {
@@ -67,6 +67,12 @@ Status read_count(const std::string& key, const Var& value, std::optional<std::u
   return Done{};
 }
 
+Status read_bool(const std::string& key, const Var& value, bool& out) {
+  if (!value.isBoolean()) return invalid("'" + key + "' must be true or false");
+  out = value.extract<bool>();
+  return Done{};
+}
+
 Status read(const std::string& key, const Var& value, FaultOrder& order) {
   for (const auto& [name, target] :
        {std::pair("drop_to", &order.drop_to), std::pair("drop_from", &order.drop_from),
@@ -84,11 +90,8 @@ Status read(const std::string& key, const Var& value, FaultOrder& order) {
   }
   if (key == "delay") return read_duration(key, value, kLongestDelay, order.delay);
   if (key == "drill") return read_drill(value, order.drill);
-  if (key == "drop_redis") {
-    if (!value.isBoolean()) return invalid("'drop_redis' must be true or false");
-    order.drop_redis = value.extract<bool>();
-    return Done{};
-  }
+  if (key == "drop_redis") return read_bool(key, value, order.drop_redis);
+  if (key == "continues") return read_bool(key, value, order.continues);
   if (key == "min_margin") return read_count(key, value, order.min_margin);
   if (key == "failed_writes") return read_count(key, value, order.abort.failed_writes);
   return invalid("unknown key '" + key + "'");

@@ -45,6 +45,7 @@ struct FaultOrder {
   // Whose they are. With nothing to break the order only announces the drill: it checks that it may
   // begin, and keeps others away for its length. Faults outside of any drill belong together.
   std::string drill = kNoDrill;
+  bool continues = false;  // only where that drill runs already: nobody has ended it meanwhile
   std::optional<std::uint64_t> min_margin;  // of the quorum; below it everything ends at once,
   DrillAborts abort;                        // and when one of these holds
 

@@ -128,6 +128,11 @@ std::string limit_text() {
          " minutes";
 }
 
+std::optional<std::string> why_not_continued(const FaultOrder& order, const FaultsStatus& here) {
+  if (!order.continues || (here.running && here.order.drill == order.drill)) return std::nullopt;
+  return here.last_end.empty() ? "it does not run at this gateway" : here.last_end;
+}
+
 std::optional<FaultRefusal> judge_remainder(const Topology& topology, const FaultOrder& order,
                                             const FaultScene& scene) {
   const Remainder left = remainder_of(topology, order, scene);
@@ -174,6 +179,9 @@ std::optional<FaultRefusal> judge_faults(const Topology& topology, const FaultSe
   }
   if (!scene.aborted.empty()) {
     return FaultRefusal{"aborted", "drill " + order.drill + " is over: " + scene.aborted};
+  }
+  if (const auto why = why_not_continued(order, scene.running)) {
+    return FaultRefusal{"ended", "drill " + order.drill + " is over: " + *why};
   }
   if (const auto other = other_drill(order, scene)) return FaultRefusal{"drill_running", *other};
   if (!goes_on(order, scene)) {

@@ -41,6 +41,7 @@ Remainder remainder_of(const Topology& topology, const FaultOrder& order, const 
 //   length        it would last longer than kLongestFaults
 //   window        outside the time that the gateway was started with
 //   aborted       a rule ended this drill a moment ago
+//   ended         it is to continue a drill that does not run here any more
 //   drill_running faults of others run here, or in a gateway that was heard of lately
 //   incident      something is wrong already: no primary, paused, a node or a link down
 //   spare_region  nobody would be left to take over

@@ -214,6 +214,16 @@ steps: [ pause_gateways: $primary, stop_node: $standby/n1, wait: 50s ]
         self.assertIn("FAILED  completed", rest)
         await_whole(cluster, deadline=5)
 
+    def test_is_ended_however_soon_its_next_step_is(self):
+        place = self.standby()
+        steps = [f"lose_redis: {place}", "wait: 50ms", "heal: all", "wait: 50ms"] * 25
+        child = self.begin(self.write("hasty", f"steps: [ {', '.join(steps)} ]\n"))
+        self.assertEqual(self.faults(place, "DELETE").status, 200)
+        rest = child.stdout.read()
+        self.assertEqual(child.wait(), 1, rest)
+        self.assertRegex(rest, rf"aborted: .*an operator ended it at {place}\.gw1, from [\d.]+\n")
+        await_whole(self.cluster, deadline=5)
+
     def test_processes_go_on_though_who_ordered_it_stands_still(self):
         cluster = self.cluster
         order = {"pause": ["us-west/n1"], "stop": ["us-east/n1"], "for": "2s"}

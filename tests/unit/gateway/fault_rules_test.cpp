@@ -48,11 +48,11 @@ class FaultRules : public ::testing::Test {
     order_.length = seconds(10);
   }
 
-  // The rule that refuses, "" when none does.
-  std::string rule() const {
+  // The rule that refuses, "" when none does, and what it says.
+  std::string rule() const { return refusal().rule; }
+  FaultRefusal refusal() const {
     const FaultScene scene{status_, running_, aborted_, true, now_, wall_};
-    const auto refusal = judge_faults(topology_, settings_, order_, scene);
-    return refusal ? refusal->rule : "";
+    return judge_faults(topology_, settings_, order_, scene).value_or(FaultRefusal{});
   }
   void cut(std::vector<std::string> regions) {
     order_.drop_to = regions;
@@ -68,6 +68,29 @@ class FaultRules : public ::testing::Test {
   FaultSettings settings_{true, std::nullopt};
   FaultOrder order_;
 };
+
+TEST_F(FaultRules, WhatWasEndedIsNotContinued) {
+  cut({"eu"});
+  order_.drill = "loss";
+  order_.continues = true;
+  EXPECT_EQ(refusal().rule, "ended");
+  EXPECT_EQ(refusal().message, "drill loss is over: it does not run at this gateway");
+  running_.last_end = "an operator ended it at us-east.gw1, from 10.0.0.5";
+  EXPECT_EQ(refusal().message,
+            "drill loss is over: an operator ended it at us-east.gw1, from 10.0.0.5");
+  running_.running = true;
+  running_.order.drill = "another";
+  EXPECT_EQ(rule(), "ended");
+  running_.order.drill = "loss";
+  EXPECT_EQ(rule(), "");
+  aborted_ = "us-west.gw1 ended it: 51 writes have failed";
+  EXPECT_EQ(rule(), "aborted");
+  running_ = {};
+  EXPECT_EQ(rule(), "aborted") << "which says more";
+  aborted_.clear();
+  order_.continues = false;
+  EXPECT_EQ(rule(), "") << "it begins anew";
+}
 
 TEST_F(FaultRules, OneRegionMayBeCutOff) {
   for (const char* region : {"eu", "us-west"}) {
@@ -236,7 +259,7 @@ TEST(FaultOrder, IsReadFromJson) {
   const auto order = parse_fault_order(
       R"({"drop_to":["eu"],"drop_from":["eu","us-west"],"for":"10s","drill":"x-1",)"
       R"("min_margin":1,"delay_to":["eu"],"delay":"200ms","drop_redis":true,)"
-      R"("no_primary_for":"15s","failed_writes":50})");
+      R"("no_primary_for":"15s","failed_writes":50,"continues":true})");
   ASSERT_TRUE(order.ok()) << order.error().message;
   EXPECT_EQ(order->drop_to, std::vector<std::string>{"eu"});
   EXPECT_EQ(order->drop_from.size(), 2U);
@@ -247,6 +270,7 @@ TEST(FaultOrder, IsReadFromJson) {
   EXPECT_EQ(order->abort.no_primary_for, seconds(15));
   EXPECT_EQ(order->abort.failed_writes, 50U);
   EXPECT_TRUE(order->drop_redis);
+  EXPECT_TRUE(order->continues);
 }
 
 TEST(FaultOrder, SaysWhatIsWrong) {
@@ -268,6 +292,8 @@ TEST(FaultOrder, SaysWhatIsWrong) {
        "'no_primary_for' must be a duration"},
       {R"({"drop_redis":true,"for":"1s","no_primary_for":"11m"})", "is at most 600s"},
       {R"({"drop_redis":true,"for":"1s","drill":"two words"})", "must be a word"},
+      {R"({"drop_redis":1,"for":"1s"})", "'drop_redis' must be true or false"},
+      {R"({"drop_redis":true,"for":"1s","continues":"x"})", "'continues' must be true or false"},
   };
   for (const auto& [body, problem] : cases) {
     const auto order = parse_fault_order(body);
