@@ -1,3 +1,5 @@
+#include <sys/prctl.h>
+
 #include <csignal>
 #include <iostream>
 #include <string>
@@ -23,6 +25,8 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Children of `regent local` would be "exe" in lists of processes.
+  prctl(PR_SET_NAME, "regent");
   // Broken connections are seen where they are written to.
   std::signal(SIGPIPE, SIG_IGN);
   int exit_code = regent::cli::kDone;

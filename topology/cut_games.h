@@ -15,8 +15,9 @@ class CutGames {
   // `down` must outlive this.
   explicit CutGames(const LinkShares& down) : down_(down), kinds_(kinds_of_regions(down)) {}
 
-  // A name that two votes share only if their links are cut with the same probability. At most
-  // kMostStars regions; puts them in order.
+  // A name that two votes share only if their links are cut with the same probability: a byte for
+  // each region, and a bit for each set of them, so that its length tells how many there are. At
+  // most kMostStars regions; sorts them, since those of one kind can change places.
   std::string winners(std::vector<Standing>& standings, std::uint64_t needed) const;
 
   // star_cut() and its bound.

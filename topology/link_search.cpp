@@ -100,8 +100,8 @@ class Search {
 
   std::vector<Entry> continued(const std::vector<Entry>& entries, std::size_t place) {
     const std::vector<Way> ways = ways_of(regions_[bound_.region_at(place)]);
-    const std::size_t fewest = std::max(kFewestWays, kMaxContinuations / (entries.size() + 1));
-    const std::size_t count = std::min(ways.size(), fewest);
+    const std::size_t count =
+        std::min(ways.size(), std::max(kFewestWays, kMaxContinuations / (entries.size() + 1)));
     const auto for_each = [&](const auto& take) {
       for (const Entry& entry : entries) {
         for (std::size_t i = 0; i < count; ++i) {

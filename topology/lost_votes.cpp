@@ -96,15 +96,18 @@ class LostVotes {
       : topology_(topology), failures_(failures), regions_(regions), needed_(needed) {}
 
   ShareBounds run() const {
-    const ShareBounds few = fewer(true);
-    const ShareBounds idle = nobody_leads();
-    if (few.least < few.most || idle.least < idle.most) {
+    if (needed_ > kMaxTableSums) {
       if (const auto lost = lost_by_lists(regions_, needed_)) return {*lost, *lost};
     }
+    const ShareBounds few = too_few_up(Who::anybody);
+    const ShareBounds idle = nobody_leads();
     return {few.least + idle.least, few.most + idle.most};
   }
 
  private:
+  // Whose weight counts: that of all that are up, or only when none of them leads.
+  enum class Who : std::uint8_t { anybody, nobody_who_leads };
+
   // Although enough is up.
   ShareBounds nobody_leads() const {
     std::uint64_t weight = 0;  // the most without a leader
@@ -121,44 +124,45 @@ class LostVotes {
       nobody *= idle;
     }
     if (weight < needed_ || nobody == 0) return {0, 0};
-    const ShareBounds few = fewer(false);
+    const ShareBounds few = too_few_up(Who::nobody_who_leads);
     return {std::max(0.0, nobody - few.most), std::max(0.0, nobody - few.least)};
   }
 
-  // That less than needed is up: whoever leads, or while nobody does.
-  ShareBounds fewer(bool leading) const {
+  // That less than needed is up.
+  ShareBounds too_few_up(Who who) const {
     std::size_t steps = 0;
     std::size_t addends = 0;
     for (std::size_t i = 0; i < regions_.size(); ++i) {
-      const bool nodes = by_nodes(i, leading);
+      const bool nodes = by_nodes(i, who);
       steps += nodes ? topology_.regions[i].nodes.size() + 1 : regions_[i].size();
       addends += nodes ? topology_.regions[i].nodes.size() : 1;
     }
     const std::size_t sums = std::clamp<std::size_t>(kMaxTableSteps / steps, 1, kMaxTableSums);
     const std::uint64_t unit = needed_ / sums + 1;
-    const double most = fewer(leading, (needed_ + unit - 1) / unit, unit);
+    const double most = rounded_too_few_up(who, (needed_ + unit - 1) / unit, unit);
     if (unit == 1) return {most, most};
     // A rounded sum lacks at most one unit less one for each addend.
     const std::uint64_t lacking = std::min(needed_, addends * (unit - 1));
-    return {fewer(leading, (needed_ - lacking) / unit, unit), most};
+    return {rounded_too_few_up(who, (needed_ - lacking) / unit, unit), most};
   }
 
-  double fewer(bool leading, std::uint64_t needed, std::uint64_t unit) const {
+  // `needed`: in units.
+  double rounded_too_few_up(Who who, std::uint64_t needed, std::uint64_t unit) const {
     RoundedSums sums(needed, unit);
     for (std::size_t i = 0; i < regions_.size(); ++i) {
-      if (by_nodes(i, leading)) {
+      if (by_nodes(i, who)) {
         sums.add_nodes(topology_, topology_.regions[i], failures_.of_region[i], failures_.of_node);
       } else {
-        sums.add_states(regions_[i], leading);
+        sums.add_states(regions_[i], who == Who::anybody);
       }
     }
     return sums.total();
   }
 
   // Nodes vote for themselves, and it does not matter whether their region leads.
-  bool by_nodes(std::size_t region, bool leading) const {
+  bool by_nodes(std::size_t region, Who who) const {
     return topology_.kind != QuorumKind::hierarchical &&
-           (leading || !topology_.regions[region].may_be_primary());
+           (who == Who::anybody || !topology_.regions[region].may_be_primary());
   }
 
   const Topology& topology_;

@@ -107,12 +107,12 @@ struct Plan {
   std::vector<Plan> children;
 };
 
-// Layer by layer through the items: states are what is still to be spent and brought.
-Count count_ways(const Plan& plan) {
+// Layer by layer through the items: states are what is still to be spent and brought. `steps` are
+// subtracted from.
+Count count_ways(const Plan& plan, std::size_t& steps) {
   using State = std::pair<std::size_t, std::uint64_t>;  // cost left, weight missing
   std::map<State, Count> states{{{*plan.cost, plan.need}, 1}};
   Count total = 0;
-  std::size_t steps = 0;
   for (std::size_t i = 0; i < plan.items.size() && !states.empty(); ++i) {
     const Item& item = plan.items[i];
     std::map<State, Count> next;
@@ -122,7 +122,8 @@ Count count_ways(const Plan& plan) {
       if (!added) at->second = plus(at->second, ways);
     };
     for (const auto& [state, ways] : states) {
-      if (++steps > kMaxCountSteps) return std::nullopt;
+      if (steps == 0) return std::nullopt;
+      --steps;
       const auto [cost, missing] = state;
       go_on(state, ways);
       if (cost < item.cost) continue;
@@ -148,13 +149,13 @@ Plan plan_leaf(const Explanation& leaf, Goal goal) {
   return plan;
 }
 
-Plan plan_for(const Explanation& group, Goal goal) {
+Plan plan_for(const Explanation& group, Goal goal, std::size_t& steps) {
   if (group.leaf != kNoNode) return plan_leaf(group, goal);
   Plan plan;
   // Lost is what leaves less than needed. 0 when even all of it is less.
   plan.need = goal == Goal::win ? group.needed : group.total + 1 - group.needed;
   for (const Explanation& child : group.children) {
-    plan.children.push_back(plan_for(child, goal));
+    plan.children.push_back(plan_for(child, goal, steps));
   }
   std::uint64_t free = 0;
   for (std::size_t i = 0; i < group.children.size(); ++i) {
@@ -173,7 +174,7 @@ Plan plan_for(const Explanation& group, Goal goal) {
   plan.heaviest = Heaviest(plan.items, plan.need);
   if (!plan.heaviest.reached()) return plan;
   plan.cost = plan.heaviest.cost();
-  if (plan.need > 0) plan.ways = count_ways(plan);
+  if (plan.need > 0) plan.ways = count_ways(plan, steps);
   return plan;
 }
 
@@ -229,7 +230,8 @@ class Examples {
 
 std::optional<SmallestSets> smallest_sets(const Explanation& group, Goal goal,
                                           std::size_t examples) {
-  const Plan plan = plan_for(group, goal);
+  std::size_t steps = kMaxCountSteps;
+  const Plan plan = plan_for(group, goal, steps);
   if (!plan.cost) return std::nullopt;
   return SmallestSets{*plan.cost, plan.ways, Examples(examples).of(plan)};
 }

@@ -23,8 +23,8 @@ enum class Goal : std::uint8_t {
 
 struct SmallestSets {
   std::size_t size = 0;
-  // How many sets of this size reach the goal. None when that is beyond 64 bits, or takes longer to
-  // count than kMaxCountSteps.
+  // How many sets of this size reach the goal. None when that is beyond 64 bits, or takes more than
+  // kMaxCountSteps to count.
   std::optional<std::uint64_t> count;
   std::vector<std::vector<NodeId>> examples;  // in tree order, as many as were asked for
 };

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -105,19 +106,34 @@ Result<std::string> read_answer(std::istream& stream) {
   return text;
 }
 
+constexpr const char* kAdminVariable = "REGENT_ADMIN";
+constexpr const char* kTopologyVariable = "REGENT_TOPOLOGY";
+
+// Whether a value is on the command line, and not from the environment.
+bool is_given(const std::string& value, const char* variable) {
+  const char* set = std::getenv(variable);
+  return !value.empty() && (set == nullptr || value != set);
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
+  return out;
+}
+
 }  // namespace
 
 void add_client_options(CLI::App& command, ClientOptions& options) {
   command
       .add_option("--admin", options.admin,
                   "HOST:PORT of a gateway's admin API; may be given several times")
-      ->envname("REGENT_ADMIN")
+      ->envname(kAdminVariable)
       ->delimiter(',')
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       .add_option("--topology", options.topology, "Topology file; its gateways are tried in turn")
-      ->envname("REGENT_TOPOLOGY");
+      ->envname(kTopologyVariable);
   command
       .add_option("--certs", options.certs,
                   "Folder with ca.crt (and operator.crt, operator.key where something is changed)")
@@ -160,12 +176,16 @@ std::variant<AdminClient, ClientError> AdminClient::make(const ClientOptions& op
 }
 
 std::optional<ClientError> AdminClient::find_gateways(const ClientOptions& options) {
+  // Who names a gateway on the command line means that one, whatever the environment says.
+  const bool admin_given = is_given(joined(options.admin), kAdminVariable);
+  const bool topology_given = is_given(options.topology, kTopologyVariable);
   for (const std::string& text : options.admin) {
+    if (topology_given && !admin_given) break;
     const auto address = parse_address(text);
     if (!address.ok()) return ClientError{kUsage, "--admin: " + address.error().message};
     gateways_.push_back(address.value());
   }
-  if (!options.topology.empty()) {
+  if (!options.topology.empty() && (topology_given || !admin_given)) {
     const LoadedTopology loaded = load_topology(options.topology);
     if (!loaded.errors.empty()) {
       std::string message = "the topology has errors";

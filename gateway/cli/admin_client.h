@@ -23,7 +23,8 @@ struct ClientOptions {
   std::string topology;            // file; its gateways are tried after `admin`
   std::string certs;               // folder with ca.crt, and operator.crt and .key to change things
 };
-// --admin, --topology, --certs and their environment variables.
+// --admin, --topology, --certs and their environment variables. Gateways named by one of the first
+// two on the command line are the only ones; the environment is for when neither is.
 void add_client_options(CLI::App& command, ClientOptions& options);
 
 // What a gateway answered.

@@ -46,6 +46,32 @@ TEST_F(AdminClientTest, TriesAddressesInTurnAndNamesEachFailure) {
   EXPECT_NE(none.error().message.find("127.0.0.2:1: "), std::string::npos);
 }
 
+// A gateway that the command line names is the one that is meant.
+TEST_F(AdminClientTest, ListensToTheCommandLineBeforeTheEnvironment) {
+  const std::string nobody = "127.0.0.1:1";
+  const std::string file = certs_.dir() + "/topology.yaml";
+  const auto write = [&](std::uint16_t port) {
+    std::ofstream(file) << "cluster: shop\nregions:\n  us-east: { nodes: { n1: 127.0.0.1:9 }, "
+                        << "gateways: { gw1: { address: 127.0.0.1, admin: " << port << " } } }\n";
+  };
+  write(server_->port());
+  const auto answers = [&](const std::vector<std::string>& admin, const std::string& topology) {
+    return client({admin, topology, certs_.dir()}).get("/v1/route", cli::shows_primary).ok();
+  };
+  ASSERT_TRUE(answers({nobody}, file));  // both from the command line
+  setenv("REGENT_TOPOLOGY", file.c_str(), 1);
+  EXPECT_FALSE(answers({nobody}, file));
+  EXPECT_TRUE(answers({}, file));
+  setenv("REGENT_ADMIN", (nobody + "," + nobody).c_str(), 1);
+  EXPECT_TRUE(answers({nobody, nobody}, file));  // both from the environment
+  unsetenv("REGENT_TOPOLOGY");
+  EXPECT_TRUE(answers({nobody, nobody}, file));
+  setenv("REGENT_ADMIN", here().c_str(), 1);
+  write(1);
+  EXPECT_FALSE(answers({here()}, file));
+  unsetenv("REGENT_ADMIN");
+}
+
 TEST_F(AdminClientTest, PrefersAGatewayThatKnowsThePrimary) {
   FakeControl lonely;
   lonely.show(no_primary_status());
