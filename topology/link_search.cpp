@@ -114,26 +114,23 @@ class Search {
     Weighed weighed;
     for_each([&](const Entry&, const Way&, double, double most) { weighed.add(most); });
     const double least = weighed.cutoff(kUnseen * lost_ + kNothing * bound_.all(), kMaxBeginnings);
-    std::unordered_map<Key, Entry, KeyHash> next;
+    std::vector<Entry> next;
+    std::unordered_map<Key, std::size_t, KeyHash> places;
     double seen = 0;
     for_each([&](const Entry& entry, const Way& way, double probability, double most) {
       seen += most;
       if (most < least || most == 0) {
         left_out_ += most;
       } else {
-        add(entry, place, way.number, probability, next);
+        add(entry, place, way.number, probability, next, places);
       }
     });
     // The bound of a beginning is the sum of those of all ways to go on with it.
     double all = 0;
     for (const Entry& entry : entries) all += entry.most;
     if (count < ways.size()) left_out_ += std::max(0.0, all - seen);
-    std::vector<Entry> out;
-    for (auto& [key, entry] : next) {
-      entry.most = entry.probability * bound_.rest(entry.beginning);
-      out.push_back(entry);
-    }
-    return out;
+    for (Entry& entry : next) entry.most = entry.probability * bound_.rest(entry.beginning);
+    return next;
   }
 
   std::vector<Way> ways_of(const RegionChances& chances) {
@@ -145,14 +142,20 @@ class Search {
     return out;
   }
 
+  // `places`: of those in `entries`, unless no two can be one.
   void add(const Entry& entry, std::size_t place, std::uint16_t number, double probability,
-           std::unordered_map<Key, Entry, KeyHash>& entries) const {
+           std::vector<Entry>& entries,
+           std::unordered_map<Key, std::size_t, KeyHash>& places) const {
     Key key = entry.key;
     key[place] = number;
-    sort_group(key, place);
-    const auto [found, fresh] = entries.try_emplace(key);
-    if (fresh) found->second = {key, beginning_of(key, place + 1), 0, 0};
-    found->second.probability += probability;
+    if (sort_group(key, place)) {
+      const auto [found, fresh] = places.try_emplace(key, entries.size());
+      if (!fresh) {
+        entries[found->second].probability += probability;
+        return;
+      }
+    }
+    entries.push_back({key, beginning_of(key, place + 1), probability, 0});
   }
 
   std::uint16_t number_of(const RegionState& state) {
@@ -168,15 +171,19 @@ class Search {
            bound_.looks_at_lead(a) == bound_.looks_at_lead(b);
   }
 
-  // Moves what is at the last place to where it belongs among those of its group.
-  void sort_group(Key& key, std::size_t last) const {
+  // Moves what is at the last place to where it belongs among those of its group. False: it is the
+  // first of its group.
+  bool sort_group(Key& key, std::size_t last) const {
     std::size_t place = last;
+    bool others = false;
     for (std::size_t i = last; i-- > 0;) {
       if (!alike(i, last)) continue;
-      if (key[i] <= key[place]) return;
+      others = true;
+      if (key[i] <= key[place]) break;
       std::swap(key[i], key[place]);
       place = i;
     }
+    return others;
   }
 
   LinkBound::Beginning beginning_of(const Key& key, std::size_t length) const {

@@ -7,9 +7,9 @@ namespace regent {
 
 // Each of these costs some tenths of a second at most: decided links of one leader, entries kept
 // from one region to the next, and entries looked at for that.
-inline constexpr std::size_t kMaxLinkSteps = 1'000'000;
-inline constexpr std::size_t kMaxBeginnings = 100'000;
-inline constexpr std::size_t kMaxContinuations = 1'500'000;
+inline constexpr std::size_t kMaxLinkSteps = 800'000;
+inline constexpr std::size_t kMaxBeginnings = 80'000;
+inline constexpr std::size_t kMaxContinuations = 1'000'000;
 
 // How much of the time the regions would win the vote with perfect links, and do not with those
 // they have. Internal to the analysis of availability.

@@ -187,6 +187,7 @@ class Stars {
       for (const auto& [sum, before] : loose_) sums[sum + weight] += before * probability;
     }
     loose_.assign(sums.begin(), sums.end());
+    steps_ -= std::min(steps_, loose_.size() / kSumsAStep);
   }
 
   // The links to the groups from there on. False: too many steps.
