@@ -7,7 +7,7 @@ namespace regent {
 
 // Each of these costs some tenths of a second at most: decided links of one leader, entries kept
 // from one region to the next, and entries looked at for that.
-inline constexpr std::size_t kMaxLinkSteps = 800'000;
+inline constexpr std::size_t kMaxLinkSteps = 600'000;
 inline constexpr std::size_t kMaxBeginnings = 80'000;
 inline constexpr std::size_t kMaxContinuations = 1'000'000;
 
