@@ -1,8 +1,9 @@
 #include "gateway/http_rewrite.h"
 
-#include <charconv>
-
 #include <Poco/JSONString.h>
+
+#include <boost/beast/http/status.hpp>
+#include <charconv>
 
 namespace regent {
 namespace {
@@ -230,7 +231,9 @@ void append_interim_head(std::string& out, const ResponseHead& head) {
 
 void append_error_answer(std::string& out, const GatewayError& error, const ErrorContext& context) {
   const std::string body = error_body(error, context);
-  append_status_line(out, error.status, status_text(error.status));
+  namespace http = boost::beast::http;
+  const auto reason = http::obsolete_reason(http::int_to_status(error.status));
+  append_status_line(out, error.status, {reason.data(), reason.size()});
   append_field(out, "Content-Type", "application/json");
   append_field(out, "Content-Length", body.size());
   if (error.retry_after) append_field(out, "Retry-After", "1");
@@ -239,37 +242,6 @@ void append_error_answer(std::string& out, const GatewayError& error, const Erro
   append_connection(out, context.client_http11, context.keep_alive);
   out.append("\r\n", 2);
   if (!context.is_head) out.append(body);
-}
-
-std::string_view status_text(unsigned status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 417:
-      return "Expectation Failed";
-    case 421:
-      return "Misdirected Request";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Error";
-  }
 }
 
 }  // namespace regent

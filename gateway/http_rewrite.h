@@ -92,6 +92,4 @@ void append_error_answer(std::string& out, const GatewayError& error, const Erro
 // Its body alone.
 std::string error_body(const GatewayError& error, const ErrorContext& context);
 
-std::string_view status_text(unsigned status);
-
 }  // namespace regent

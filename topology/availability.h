@@ -59,10 +59,11 @@ struct Unavailability {
 inline constexpr double kRounding = 1e-9;
 inline constexpr double kCloseBounds = 1e-4;
 
-// Exact for any tree when links do not fail, as long as the weights do not have too many sums;
-// where links do, too, as long as what they leave can be gone through (link_search.h): trees of
-// regions, and votes of 9 x 9 equal nodes at shares as they are usual. Beyond, between bounds, and
-// where these are further apart than kCloseBounds of them, by samples as well.
+// Exact for any tree when links do not fail, as long as the weights do not have too many sums
+// (lost_votes.h); where links do, too, as long as what they leave can be gone through
+// (link_search.h): trees of regions, and votes of 9 x 9 nodes of equal or nearly equal weight at
+// shares as they are usual. Beyond, between bounds, and where these are further apart than
+// kCloseBounds of them, by samples as well.
 Unavailability unavailability_of(const Topology& topology, const Failures& failures);
 
 // The same nodes under a plain majority, to compare with.
